@@ -1,0 +1,64 @@
+/* The integer network engine (spec/arithmetic.md): one layer loop, kernels chosen at run time. */
+#ifndef VQZ_CODEC_NN_H
+#define VQZ_CODEC_NN_H
+#include "base/memory.h"
+
+typedef enum { VQZ_T_U8, VQZ_T_S8, VQZ_T_S16, VQZ_T_MIXED } vqz_type;
+typedef enum { VQZ_OP_CONV, VQZ_OP_REQUANT } vqz_op;
+typedef enum { VQZ_ACT_NONE, VQZ_ACT_RELU, VQZ_ACT_LEAKY } vqz_act;
+enum { VQZ_NO_TENSOR = 255 };
+
+/* A tensor of a network as the model file declares it. */
+typedef struct vqz_tensor_def {
+    vqz_type type;
+    uint16_t channels, zsplit;
+    uint16_t bound;              /* s16: values lie in -bound..bound (32768: up to 32767); else 0 */
+} vqz_tensor_def;
+
+/* A layer as the model file declares it; arrays point into the (little-endian, unaligned) file. */
+typedef struct vqz_layer_def {
+    uint8_t op, k, stride, act, pad_edge, shuffle, src, dst, add;
+    uint16_t cin, cout;
+    const uint8_t *weights;      /* s8 or s16 [cout][k][k][cin] */
+    const uint8_t *bias;         /* s32 [cout] */
+    const uint8_t *mul;          /* u16 [cout] */
+    const uint8_t *shift;        /* u8 [cout] */
+    const uint8_t *addmul;       /* s32 [cout], or NULL */
+} vqz_layer_def;
+
+/* A tensor in memory: element (y, x, c) is at data + ((y * w + x) * stride + c) * (1 or 2 bytes). 8-bit data are stored
+ * as in spec/arithmetic.md section 1 (s8 with zero point 128). `stride` (elements per position) lets a view cover some
+ * channels of a wider buffer. */
+typedef struct vqz_view {
+    void *data;
+    uint32_t h, w;
+    uint32_t stride;
+} vqz_view;
+
+typedef struct vqz_kernels vqz_kernels;   /* one variant's functions; codec/nn/kernels.h */
+/* The table of a vqz_cpu value; VQZ_CPU_AUTO picks the fastest that this machine runs. NULL: this machine or build lacks it. */
+const vqz_kernels *vqz_kernels_get(unsigned cpu);
+const char *vqz_kernels_name(const vqz_kernels *k);
+
+typedef struct vqz_net vqz_net;           /* immutable after creation: share it between threads */
+/* Checks the layers (shapes, ranges, single assignment, accumulator bounds from the actual weights: spec/arithmetic.md
+ * section 5 and spec/model.md), then packs the weights for `kernels`. `name` goes into error texts ("context trunk 2").
+ * tensors[0 .. inputs-1] are the inputs; the output is the last layer's dst. */
+vqz_status vqz_net_create(vqz_net **net, vqz_memory *mem, const vqz_kernels *kernels, const char *name,
+                          const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
+                          const vqz_layer_def *layers, unsigned nlayers, vqz_error *error);
+void vqz_net_free(vqz_net *net, vqz_memory *mem);
+/* Output size for an input 0 of h x w, and the bytes of scratch that vqz_net_run needs (64-byte aligned). Inputs are at most
+ * 2^14 positions per side; VQZ_ERR_LIMIT where the scratch does not fit in size_t. */
+vqz_status vqz_net_plan(const vqz_net *net, uint32_t h, uint32_t w, uint32_t *oh, uint32_t *ow, size_t *scratch, vqz_error *error);
+/* How many positions of input 0 around a rectangle the matching output can depend on (each side), and the scale output:input
+ * as *num / *den (one of them 1). */
+void vqz_net_reach(const vqz_net *net, uint32_t *reach, uint32_t *num, uint32_t *den);
+uint64_t vqz_net_macs(const vqz_net *net, uint32_t h, uint32_t w);
+/* Runs the network. in[0..inputs-1] are read only; `out` is written, all its positions, only the channels of the output tensor. */
+void vqz_net_run(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch);
+
+/* Debug: called after every layer with the layer's index and its output before being overwritten; NULL: none. For golden tests. */
+typedef void (*vqz_net_trace)(void *user, unsigned layer, const vqz_tensor_def *def, const vqz_view *result);
+void vqz_net_run_traced(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch, vqz_net_trace trace, void *user);
+#endif

@@ -1,0 +1,58 @@
+/* Interleaved rANS with static tables, and the raw bit stream beside it (spec/bitstream.md). */
+#ifndef VQZ_CODEC_RANS_H
+#define VQZ_CODEC_RANS_H
+#include "base/bytes.h"
+#include "base/memory.h"
+
+enum { VQZ_RANS_BITS = 15, VQZ_RANS_TOTAL = 1 << VQZ_RANS_BITS, VQZ_RANS_LOW = 1 << 16, VQZ_RANS_MAX_LANES = 8 };
+
+/* One static table: n symbols (the last one is the escape symbol). */
+typedef struct vqz_table {
+    uint32_t n;                  /* 1..1024 */
+    const uint16_t *freq;        /* [n], each at least 1, sum VQZ_RANS_TOTAL */
+    const uint16_t *cum;         /* [n], cum[0] = 0 */
+    const uint16_t *look;        /* [1 << VQZ_LOOK_BITS]: symbol that holds the slot's first value: where the search starts */
+    uint32_t single;             /* 1 where n == 1: nothing is coded */
+} vqz_table;
+enum { VQZ_LOOK_BITS = 8 };
+/* Checks the frequencies (VQZ_ERR_MODEL_INVALID with `name` in the text) and fills cum[n] and look[1 << VQZ_LOOK_BITS], which the caller owns. */
+vqz_status vqz_table_build(vqz_table *t, const uint16_t *freq, uint32_t n, uint16_t *cum, uint16_t *look, const char *name, vqz_error *e);
+
+/* ---- encoder: symbols are collected in decoding order, coded at the end ---- */
+typedef struct vqz_rans_enc {
+    vqz_memory *mem;
+    uint32_t *symbols;           /* start | freq << 16 */
+    size_t count, capacity;
+    uint8_t *raw;                /* raw bit stream so far */
+    size_t raw_size, raw_capacity;
+    uint64_t acc;                /* bits not yet in raw */
+    unsigned nacc;
+    vqz_status status;           /* first failure (memory); later calls do nothing */
+} vqz_rans_enc;
+void vqz_rans_enc_init(vqz_rans_enc *e, vqz_memory *mem);
+void vqz_rans_enc_reset(vqz_rans_enc *e);       /* keeps the memory */
+void vqz_rans_enc_free(vqz_rans_enc *e);
+void vqz_rans_put(vqz_rans_enc *e, const vqz_table *t, uint32_t symbol);
+void vqz_rans_put_bits(vqz_rans_enc *e, uint32_t value, unsigned bits);   /* 0..24 bits, least significant first */
+void vqz_rans_put_golomb(vqz_rans_enc *e, int32_t value);                 /* signed exp-Golomb of order 3, |value| <= 2^20 */
+/* Codes everything with `lanes` lanes: words (as bytes, little-endian) and raw bytes, both owned by the encoder. */
+vqz_status vqz_rans_finish(vqz_rans_enc *e, unsigned lanes, const uint8_t **words, size_t *nwords, const uint8_t **raw, size_t *nraw, vqz_error *error);
+
+/* ---- decoder: never reads outside its input; any input gives symbols below n, and an error at the end ---- */
+typedef struct vqz_rans_dec {
+    uint32_t state[VQZ_RANS_MAX_LANES];
+    unsigned lanes, lane;
+    const uint8_t *words, *words_end;   /* next word */
+    const uint8_t *raw, *raw_end;
+    uint64_t acc;
+    unsigned nacc;
+    bool failed;                 /* ran out of words or bits, or impossible golomb */
+} vqz_rans_dec;
+/* nwords: 16-bit words. VQZ_ERR_CORRUPT if there are fewer than the states need or a state is below VQZ_RANS_LOW. */
+vqz_status vqz_rans_dec_init(vqz_rans_dec *d, unsigned lanes, const uint8_t *words, size_t nwords, const uint8_t *raw, size_t nraw, vqz_error *error);
+uint32_t vqz_rans_get(vqz_rans_dec *d, const vqz_table *t);
+uint32_t vqz_rans_get_bits(vqz_rans_dec *d, unsigned bits);
+int32_t vqz_rans_get_golomb(vqz_rans_dec *d);
+/* All states at VQZ_RANS_LOW, all words used, raw bits used up to less than a byte of zeros; else VQZ_ERR_CORRUPT. */
+vqz_status vqz_rans_dec_finish(const vqz_rans_dec *d, vqz_error *error);
+#endif

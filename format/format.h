@@ -1,0 +1,65 @@
+/* The container (spec/container.md): chunks, header, metadata, tiles. Knows nothing of networks or entropy coding.
+ * Writer and reader share one description of every structure. */
+#ifndef VQZ_FORMAT_FORMAT_H
+#define VQZ_FORMAT_FORMAT_H
+#include "base/bytes.h"
+#include "base/memory.h"
+
+typedef struct vqz_head {
+    uint32_t width, height;
+    uint8_t layout;              /* vqz_layout */
+    uint8_t orientation;         /* 1..8 */
+    uint8_t cicp[4];
+    uint32_t tile_width, tile_height;   /* multiple of 64; tile grid: see vqz_grid */
+    uint16_t quality_x16;
+    uint8_t model_id[VQZ_MODEL_ID_SIZE];
+    uint8_t pixel_hash;          /* 1: a PHSH chunk follows the tiles */
+} vqz_head;
+
+/* Tile grid: tile_width columns, a last remainder of less than half a tile is merged into the one before (likewise rows). */
+typedef struct vqz_grid { uint32_t nx, ny; } vqz_grid;
+vqz_grid vqz_grid_of(const vqz_head *h);
+/* Rectangle of tile (tx, ty) in pixels, clipped to the picture. */
+void vqz_grid_rect(const vqz_head *h, uint32_t tx, uint32_t ty, uint32_t *x, uint32_t *y, uint32_t *w, uint32_t *ht);
+
+typedef enum { VQZ_LAYER_LATENT = 0, VQZ_LAYER_ALPHA = 2 } vqz_tile_layer;
+typedef struct vqz_tile_chunk {
+    uint32_t index;              /* ty * nx + tx */
+    uint8_t layer;               /* vqz_tile_layer; a tile's alpha chunk, where the layout has alpha, comes before its latents */
+    const uint8_t *payload;
+    size_t size;
+} vqz_tile_chunk;
+
+/* ---- writer: appends to a growing buffer, which the caller drains ---- */
+typedef struct vqz_mux vqz_mux;
+vqz_status vqz_mux_create(vqz_mux **m, vqz_memory *mem, vqz_error *e);
+void vqz_mux_free(vqz_mux *m);
+vqz_status vqz_mux_begin(vqz_mux *m, const vqz_head *h, const vqz_metadata *meta, vqz_error *e);   /* signature, HEAD, metadata */
+vqz_status vqz_mux_tile(vqz_mux *m, const vqz_tile_chunk *t, vqz_error *e);
+vqz_status vqz_mux_end(vqz_mux *m, const uint64_t *pixel_hash, vqz_error *e);                      /* pixel hash (or NULL), index where useful, tail */
+/* What has been written since the last call; valid until the next call. */
+void vqz_mux_take(vqz_mux *m, const uint8_t **data, size_t *size);
+
+/* ---- reader: bytes in, events out ---- */
+typedef struct vqz_demux vqz_demux;
+typedef enum { VQZ_EV_NONE, VQZ_EV_HEAD, VQZ_EV_TILE, VQZ_EV_END } vqz_event_kind;
+typedef struct vqz_event {
+    vqz_event_kind kind;
+    const vqz_head *head;        /* VQZ_EV_HEAD: comes once, when all metadata before the first tile has been read; lives with the demuxer */
+    const vqz_metadata *meta;    /* likewise */
+    vqz_tile_chunk tile;         /* VQZ_EV_TILE: payload valid until the next call */
+    uint64_t offset;             /* of the chunk in the input */
+    bool has_pixel_hash;         /* VQZ_EV_END */
+    uint64_t pixel_hash;
+} vqz_event;
+vqz_status vqz_demux_create(vqz_demux **d, vqz_memory *mem, uint64_t max_pixels, vqz_error *e);
+void vqz_demux_free(vqz_demux *d);
+vqz_status vqz_demux_send(vqz_demux *d, const uint8_t *data, size_t size, vqz_error *e);  /* copies */
+void vqz_demux_flush(vqz_demux *d);                                                        /* no more input */
+/* VQZ_OK with an event, VQZ_AGAIN (send more), or an error; after VQZ_EV_END it gives VQZ_END. Tiles come in the order of the file, which
+ * must be ascending by index (alpha before latents), each at most once. Missing tiles are an error at the end. `partial`: a truncated file or
+ * chunks with a bad checksum are left out: at the end VQZ_EV_END comes, and the caller knows which tiles it saw. */
+vqz_status vqz_demux_next(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e);
+/* Bytes consumed so far: an error's place. */
+uint64_t vqz_demux_offset(const vqz_demux *d);
+#endif

@@ -1,0 +1,177 @@
+/* vqz: a learned image codec whose files decode to the same pixels on every machine.
+ *
+ * Conventions. All functions return a vqz_status unless said otherwise; 0 is success. Objects are
+ * opaque; the caller releases each with its own *_close or *_unref. Nothing here prints, aborts, keeps global
+ * state or touches files. A context (encoder, decoder) is used by one thread at a time; models are
+ * immutable and may be shared by any number of contexts and threads. Sizes are in pixels, rates in
+ * bytes, offsets in bytes from the first byte given to the decoder.
+ * Samples are 8 bits, interleaved in the order of the layout's name, rows top to bottom. */
+#ifndef VQZ_VQZ_H
+#define VQZ_VQZ_H
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(VQZ_STATIC) || !defined(__GNUC__)
+#define VQZ_API
+#else
+#define VQZ_API __attribute__((visibility("default")))
+#endif
+
+#define VQZ_VERSION_MAJOR 0
+#define VQZ_VERSION_MINOR 1
+#define VQZ_VERSION_PATCH 0
+
+/* ---- status ---------------------------------------------------------------------------------- */
+/* Numbers never change; new ones are added at the end. */
+typedef enum vqz_status {
+    VQZ_OK = 0,
+    VQZ_AGAIN = 1,               /* more input is needed before there is output; not an error */
+    VQZ_END = 2,                 /* everything has been delivered; not an error */
+    VQZ_ERR_ARGUMENT = 3,        /* the caller broke the documented contract */
+    VQZ_ERR_MEMORY = 4,          /* the allocator returned NULL */
+    VQZ_ERR_LIMIT = 5,           /* max_pixels or max_memory would be exceeded */
+    VQZ_ERR_SIGNATURE = 6,       /* not a vqz file */
+    VQZ_ERR_VERSION = 7,         /* a major version or a critical chunk that this library does not know */
+    VQZ_ERR_TRUNCATED = 8,       /* the input ended early */
+    VQZ_ERR_CHECKSUM = 9,        /* a chunk's crc32c does not match */
+    VQZ_ERR_CORRUPT = 10,        /* well-formed bytes with impossible contents */
+    VQZ_ERR_HASH = 11,           /* decoded latents or pixels differ from the hash in the file */
+    VQZ_ERR_MODEL_UNKNOWN = 12,  /* the file names a model that was not given */
+    VQZ_ERR_MODEL_INVALID = 13,  /* a model file that breaks a rule of spec/model.md */
+    VQZ_ERR_UNSUPPORTED = 14,    /* valid, but not implemented by this build */
+    VQZ_ERR_INTERNAL = 15        /* a bug in this library */
+} vqz_status;
+
+VQZ_API const char *vqz_status_name(vqz_status s);  /* "VQZ_ERR_TRUNCATED"; never NULL */
+VQZ_API const char *vqz_status_text(vqz_status s);  /* one short sentence in English; never NULL */
+VQZ_API const char *vqz_version(void);              /* "0.1.0" */
+
+/* What went wrong last in a context. `text` names the thing and the reason, without a final newline. */
+typedef struct vqz_error {
+    vqz_status status;
+    uint64_t offset;             /* input offset that the error is about; UINT64_MAX where there is none */
+    char text[192];
+} vqz_error;
+
+/* ---- images ---------------------------------------------------------------------------------- */
+typedef enum vqz_layout { VQZ_GRAY = 1, VQZ_GRAYA = 2, VQZ_RGB = 3, VQZ_RGBA = 4 } vqz_layout;  /* value = samples per pixel; alpha is straight, not premultiplied */
+
+#define VQZ_MAX_SIDE 262144u              /* 2^18 */
+#define VQZ_MAX_PIXELS 268435456u         /* 2^28 */
+
+/* Metadata blobs travel unchanged. Pointers are borrowed: for the encoder until vqz_encoder_begin
+ * returns, from the decoder until it is closed. */
+typedef struct vqz_metadata {
+    const uint8_t *icc, *exif, *xmp;      /* NULL where absent */
+    size_t icc_size, exif_size, xmp_size; /* each at most 4 MiB */
+} vqz_metadata;
+
+typedef struct vqz_image_info {
+    uint32_t width, height;               /* 1..VQZ_MAX_SIDE each, product at most VQZ_MAX_PIXELS */
+    vqz_layout layout;
+    uint8_t orientation;                  /* EXIF 1..8: how to turn the stored picture for viewing; 0 means 1 */
+    uint8_t cicp[4];                      /* ITU-T H.273 primaries, transfer, matrix, full range; all 0: not given (sRGB) */
+    vqz_metadata meta;
+} vqz_image_info;
+
+/* ---- models ---------------------------------------------------------------------------------- */
+typedef struct vqz_model vqz_model;
+
+#define VQZ_MODEL_ID_SIZE 16
+typedef struct vqz_model_info {
+    uint8_t id[VQZ_MODEL_ID_SIZE];        /* first 16 bytes of the SHA-256 of weights and tables */
+    const char *name, *version, *licence, *provenance;  /* live as long as the model */
+    size_t size;                          /* bytes of the model file */
+    uint32_t levels;                      /* rows of the quality table */
+    uint32_t mac_per_pixel_encode, mac_per_pixel_decode;  /* multiply-accumulates, context passes counted as run */
+} vqz_model_info;
+
+/* Parse and validate a model file (spec/model.md). The bytes must stay unchanged until the model is
+ * released. On failure *model is NULL and *error (may be NULL) says which rule was broken. */
+VQZ_API vqz_status vqz_model_open(vqz_model **model, const void *data, size_t size, vqz_error *error);
+VQZ_API uint32_t vqz_model_builtin_count(void);
+/* A new reference to built-in model `index` (0 is the default one). */
+VQZ_API vqz_status vqz_model_builtin(vqz_model **model, uint32_t index, vqz_error *error);
+VQZ_API void vqz_model_ref(vqz_model *model);
+VQZ_API void vqz_model_unref(vqz_model *model);   /* NULL is allowed */
+VQZ_API void vqz_model_get_info(const vqz_model *model, vqz_model_info *info);
+
+/* ---- settings -------------------------------------------------------------------------------- */
+typedef enum vqz_cpu { VQZ_CPU_AUTO = 0, VQZ_CPU_SCALAR = 1, VQZ_CPU_AVX2 = 2, VQZ_CPU_AVX512VNNI = 3 } vqz_cpu;
+
+typedef struct vqz_settings {
+    size_t size;                          /* sizeof(vqz_settings) of the caller; set by vqz_settings_init */
+    uint32_t threads;                     /* 0: one per core. Never changes a byte or a pixel */
+    uint32_t cpu;                         /* vqz_cpu; a variant that the machine lacks is VQZ_ERR_UNSUPPORTED. Never changes a byte or a pixel */
+    uint64_t max_pixels;                  /* default and upper bound VQZ_MAX_PIXELS */
+    uint64_t max_memory;                  /* bytes that one context may allocate; default 4 GiB */
+    /* encoder */
+    float quality;                        /* 0..100, default 75; read in steps of 1/16 */
+    int32_t effort;                       /* 0..9, default 4 */
+    uint32_t tile_size;                   /* 0: one tile up to 2^20 pixels, else 512. Otherwise a multiple of 64, 128..1024 */
+    uint32_t pixel_hash;                  /* 1: store a hash of the decoded pixels (needs a decode while encoding); default 0 */
+    /* decoder */
+    uint32_t partial;                     /* 1: a truncated or damaged file yields the tiles that arrived; default 0 */
+    uint32_t verify;                      /* 1: check latent and pixel hashes; default 1 */
+} vqz_settings;
+VQZ_API void vqz_settings_init(vqz_settings *s);
+
+/* ---- encoder: rows in, bytes out --------------------------------------------------------------- */
+typedef struct vqz_encoder vqz_encoder;
+
+/* model NULL: the default built-in one. The encoder holds its own reference. */
+VQZ_API vqz_status vqz_encoder_open(vqz_encoder **enc, const vqz_settings *settings, vqz_model *model, vqz_error *error);
+/* Start a picture. Metadata and header become output at once. */
+VQZ_API vqz_status vqz_encoder_begin(vqz_encoder *enc, const vqz_image_info *info);
+/* The next `rows` rows, `stride` bytes apart (may be negative). They are copied as needed: the caller may reuse them. */
+VQZ_API vqz_status vqz_encoder_send_rows(vqz_encoder *enc, const uint8_t *pixels, ptrdiff_t stride, uint32_t rows);
+/* The next piece of the file. *data stays valid until the next call on this encoder. VQZ_AGAIN: send
+ * more rows. VQZ_END: the file is complete; vqz_encoder_begin may start another one. */
+VQZ_API vqz_status vqz_encoder_receive(vqz_encoder *enc, const uint8_t **data, size_t *size);
+VQZ_API const vqz_error *vqz_encoder_error(const vqz_encoder *enc);
+VQZ_API void vqz_encoder_close(vqz_encoder *enc); /* NULL is allowed */
+
+/* ---- decoder: bytes in, bands of rows out ------------------------------------------------------ */
+typedef struct vqz_decoder vqz_decoder;
+
+/* What the file says of itself, known once its header has been read. */
+typedef struct vqz_file_info {
+    vqz_image_info image;                 /* metadata pointers live until the decoder is closed */
+    uint32_t tile_width, tile_height;     /* of an inner tile */
+    uint32_t tiles_x, tiles_y;
+    uint8_t model_id[VQZ_MODEL_ID_SIZE];
+    uint8_t major, minor;
+    uint16_t quality_x16;                 /* as asked for when encoding, in 1/16; informative */
+    uint64_t peak_memory;                 /* bytes that decoding will allocate; 0 where the model is unknown */
+} vqz_file_info;
+
+typedef struct vqz_band {
+    const uint8_t *pixels;                /* valid until the next call on the decoder */
+    ptrdiff_t stride;
+    uint32_t y, rows;                     /* first row and how many; bands come in order */
+    uint32_t unverified_tiles;            /* partial decoding: tiles of this band that were missing, damaged, or next to such a tile */
+} vqz_band;
+
+VQZ_API vqz_status vqz_decoder_open(vqz_decoder **dec, const vqz_settings *settings, vqz_error *error);
+/* Models beside the built-in ones. The decoder holds its own reference. */
+VQZ_API vqz_status vqz_decoder_add_model(vqz_decoder *dec, vqz_model *model);
+/* The next bytes of the file, any number at a time; they are copied as needed. */
+VQZ_API vqz_status vqz_decoder_send(vqz_decoder *dec, const uint8_t *data, size_t size);
+/* No more input will come: what is missing is now an error, or left out with settings.partial. */
+VQZ_API vqz_status vqz_decoder_flush(vqz_decoder *dec);
+/* VQZ_AGAIN until the header, metadata included, is complete. */
+VQZ_API vqz_status vqz_decoder_info(vqz_decoder *dec, vqz_file_info *info);
+/* The next band of rows, or VQZ_AGAIN, VQZ_END or an error. After an error nothing more is delivered. */
+VQZ_API vqz_status vqz_decoder_receive(vqz_decoder *dec, vqz_band *band);
+VQZ_API const vqz_error *vqz_decoder_error(const vqz_decoder *dec);
+VQZ_API void vqz_decoder_close(vqz_decoder *dec); /* NULL is allowed */
+
+/* Cheap look at the first bytes: VQZ_OK a vqz file of a known major version, VQZ_AGAIN fewer than 12 bytes, else the error. */
+VQZ_API vqz_status vqz_probe(const uint8_t *data, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
