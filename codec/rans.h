@@ -12,7 +12,7 @@ typedef struct vqz_table {
     const uint16_t *freq;        /* [n], each at least 1, sum VQZ_RANS_TOTAL */
     const uint16_t *cum;         /* [n], cum[0] = 0 */
     const uint16_t *look;        /* [1 << VQZ_LOOK_BITS]: symbol that holds the slot's first value: where the search starts */
-    uint32_t single;             /* 1 where n == 1: nothing is coded */
+    uint32_t single;             /* 1 where n == 1: nothing is coded, and no symbol number is used up */
 } vqz_table;
 enum { VQZ_LOOK_BITS = 8 };
 /* Checks the frequencies (VQZ_ERR_MODEL_INVALID with `name` in the text) and fills cum[n] and look[1 << VQZ_LOOK_BITS], which the caller owns. */
@@ -25,18 +25,34 @@ typedef struct vqz_rans_enc {
     size_t count, capacity;
     uint8_t *raw;                /* raw bit stream so far */
     size_t raw_size, raw_capacity;
+    uint8_t *words;              /* result of vqz_rans_finish */
+    size_t words_capacity;
     uint64_t acc;                /* bits not yet in raw */
-    unsigned nacc;
+    unsigned nacc;               /* below 32 between calls */
     vqz_status status;           /* first failure (memory); later calls do nothing */
 } vqz_rans_enc;
 void vqz_rans_enc_init(vqz_rans_enc *e, vqz_memory *mem);
 void vqz_rans_enc_reset(vqz_rans_enc *e);       /* keeps the memory */
 void vqz_rans_enc_free(vqz_rans_enc *e);
-void vqz_rans_put(vqz_rans_enc *e, const vqz_table *t, uint32_t symbol);
+bool vqz_rans_enc_grow(vqz_rans_enc *e);        /* room for another symbol; false: e->status says why not */
 void vqz_rans_put_bits(vqz_rans_enc *e, uint32_t value, unsigned bits);   /* 0..24 bits, least significant first */
 void vqz_rans_put_golomb(vqz_rans_enc *e, int32_t value);                 /* signed exp-Golomb of order 3, |value| <= 2^20 */
-/* Codes everything with `lanes` lanes: words (as bytes, little-endian) and raw bytes, both owned by the encoder. */
+/* Codes everything with `lanes` lanes: words (as bytes, little-endian) and raw bytes, both owned by the encoder and valid until its next
+ * call. The symbols stay: finishing again (with other lanes) is allowed. */
 vqz_status vqz_rans_finish(vqz_rans_enc *e, unsigned lanes, const uint8_t **words, size_t *nwords, const uint8_t **raw, size_t *nraw, vqz_error *error);
+
+static inline void vqz_rans_put_range(vqz_rans_enc *e, uint32_t start, uint32_t freq) {
+    if (e->count == e->capacity && !vqz_rans_enc_grow(e)) return;
+    e->symbols[e->count++] = start | freq << 16;
+}
+static inline void vqz_rans_put(vqz_rans_enc *e, const vqz_table *t, uint32_t symbol) {
+    if (!t->single) vqz_rans_put_range(e, t->cum[symbol], t->freq[symbol]);
+}
+/* A symbol of the two-symbol table {VQZ_RANS_TOTAL - one, one}, 0 < one < VQZ_RANS_TOTAL: for adaptive models. */
+static inline void vqz_rans_put_bit(vqz_rans_enc *e, unsigned bit, uint32_t one) {
+    uint32_t zero = VQZ_RANS_TOTAL - one;
+    vqz_rans_put_range(e, bit ? zero : 0, bit ? one : zero);
+}
 
 /* ---- decoder: never reads outside its input; any input gives symbols below n, and an error at the end ---- */
 typedef struct vqz_rans_dec {
@@ -50,9 +66,40 @@ typedef struct vqz_rans_dec {
 } vqz_rans_dec;
 /* nwords: 16-bit words. VQZ_ERR_CORRUPT if there are fewer than the states need or a state is below VQZ_RANS_LOW. */
 vqz_status vqz_rans_dec_init(vqz_rans_dec *d, unsigned lanes, const uint8_t *words, size_t nwords, const uint8_t *raw, size_t nraw, vqz_error *error);
-uint32_t vqz_rans_get(vqz_rans_dec *d, const vqz_table *t);
-uint32_t vqz_rans_get_bits(vqz_rans_dec *d, unsigned bits);
+uint32_t vqz_rans_get_bits(vqz_rans_dec *d, unsigned bits);   /* 0..24 bits */
 int32_t vqz_rans_get_golomb(vqz_rans_dec *d);
 /* All states at VQZ_RANS_LOW, all words used, raw bits used up to less than a byte of zeros; else VQZ_ERR_CORRUPT. */
 vqz_status vqz_rans_dec_finish(const vqz_rans_dec *d, vqz_error *error);
+
+/* Moves the current lane on by a symbol of the given frequency, `offset` above its start, and takes the next lane's turn. False: a word was
+ * missing. Only the last symbols of a stream see no words left, so the refill itself is a conditional move. */
+static inline bool vqz_rans_advance(vqz_rans_dec *d, uint32_t freq, uint32_t offset) {
+    uint32_t lane = d->lane, x = freq * (d->state[lane] >> VQZ_RANS_BITS) + offset;
+    bool ok = true;
+    if (d->words != d->words_end) {
+        uint32_t refilled = x << 16 | vqz_load16(d->words);
+        bool low = x < VQZ_RANS_LOW;
+        x = low ? refilled : x;
+        d->words += 2 * (size_t)low;
+    } else if (x < VQZ_RANS_LOW) {
+        d->failed = true;
+        x = VQZ_RANS_LOW;
+        ok = false;
+    }
+    d->state[lane] = x;
+    d->lane = (lane + 1) & (d->lanes - 1);
+    return ok;
+}
+static inline uint32_t vqz_rans_get(vqz_rans_dec *d, const vqz_table *t) {
+    if (t->single) return 0;
+    uint32_t v = d->state[d->lane] & (VQZ_RANS_TOTAL - 1);
+    uint32_t k = t->look[v >> (VQZ_RANS_BITS - VQZ_LOOK_BITS)];
+    while (v - t->cum[k] >= t->freq[k]) k++;   /* ends: the frequencies sum to VQZ_RANS_TOTAL */
+    return vqz_rans_advance(d, t->freq[k], v - t->cum[k]) ? k : 0;
+}
+static inline unsigned vqz_rans_get_bit(vqz_rans_dec *d, uint32_t one) {
+    uint32_t v = d->state[d->lane] & (VQZ_RANS_TOTAL - 1), zero = VQZ_RANS_TOTAL - one;
+    unsigned bit = v >= zero;
+    return vqz_rans_advance(d, bit ? one : zero, bit ? v - zero : v) ? bit : 0;
+}
 #endif
