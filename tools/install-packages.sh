@@ -1,0 +1,29 @@
+#!/bin/bash
+# install-packages.sh GROUP...   installs the Debian packages of the groups that are missing.
+#   build  the library and the program      quickstart  + JPEG tools to compare with
+#   test   + CMocka                         train  Python for training/         bench  tools of bench/
+set -euo pipefail
+wanted=()
+for group in "$@"; do
+    case $group in
+    build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
+    quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
+    test) wanted+=(libcmocka-dev) ;;
+    train) wanted+=(python3 python3-venv ca-certificates) ;;
+    bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-devtools webp libavif-bin libopenjp2-tools) ;;
+    *) echo "install-packages.sh: no group '$group'" >&2; exit 2 ;;
+    esac
+done
+missing=()
+for package in "${wanted[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+echo "Installing Debian packages: ${missing[*]}"
+as_root=(env DEBIAN_FRONTEND=noninteractive)
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "Not root, and no sudo: install these packages first." >&2; exit 1; }
+    as_root=(sudo "${as_root[@]}")
+fi
+"${as_root[@]}" apt-get update -q >/dev/null
+"${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
