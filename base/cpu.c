@@ -1,0 +1,29 @@
+#include "base/cpu.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+
+/* Register sets that the system saves and restores (XCR0). */
+static unsigned saved_state(void) {
+    unsigned lo, hi;
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    return lo;
+}
+
+unsigned vqz_cpu_features(void) {
+    enum { OSXSAVE = 1 << 27, AVX = 1 << 28 };                 /* leaf 1, ecx */
+    enum { STATE_AVX = 0x06, STATE_AVX512 = 0xe6 };            /* XMM, YMM; also opmask, both ZMM halves */
+    const unsigned b_avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;   /* leaf 7, ebx: F, DQ, BW, VL */
+    const unsigned c_avx512 = 1u << 1 | 1u << 11;                           /* leaf 7, ecx: VBMI, VNNI */
+    unsigned a, b, c, d, features = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & (OSXSAVE | AVX)) != (OSXSAVE | AVX)) return 0;
+    unsigned state = saved_state();
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (state & STATE_AVX) != STATE_AVX) return 0;
+    if (b & 1u << 5) features |= VQZ_FEATURE_AVX2;
+    if ((b & b_avx512) == b_avx512 && (c & c_avx512) == c_avx512 && (state & STATE_AVX512) == STATE_AVX512)
+        features |= VQZ_FEATURE_AVX512VNNI;
+    return features;
+}
+#else
+unsigned vqz_cpu_features(void) { return 0; }
+#endif

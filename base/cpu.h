@@ -1,0 +1,12 @@
+/* What the processor and the operating system offer. */
+#ifndef VQZ_BASE_CPU_H
+#define VQZ_BASE_CPU_H
+
+enum {
+    VQZ_FEATURE_AVX2 = 1,
+    VQZ_FEATURE_AVX512VNNI = 2   /* F, BW, DQ, VL, VBMI and VNNI: all that the *_avx512.c files are compiled for */
+};
+
+/* A set of the above; a feature counts only if the system saves its registers. Asks the processor anew each time. */
+unsigned vqz_cpu_features(void);
+#endif

@@ -1,0 +1,193 @@
+#include "codec/nn/net.h"
+#include <string.h>
+
+static bool has_add(const vqz_layer_def *l) { return l->add != VQZ_NO_TENSOR; }
+
+static void fill_layer(vqz_net *net, vqz_layer *l, const vqz_layer_def *def) {
+    l->def = *def;
+    l->def.weights = l->def.bias = l->def.mul = l->def.shift = l->def.addmul = NULL;
+    l->in = net->tensors[def->src];
+    l->out = net->tensors[def->dst];
+    if (has_add(def)) l->add = net->tensors[def->add];
+}
+
+vqz_status vqz_net_create(vqz_net **out, vqz_memory *mem, const vqz_kernels *kernels, const char *name,
+                          const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
+                          const vqz_layer_def *layers, unsigned nlayers, vqz_error *error) {
+    *out = NULL;
+    vqz_scale scales[VQZ_NET_TENSORS];
+    VQZ_TRY(vqz_net_check(name, tensors, ntensors, inputs, layers, nlayers, scales, error));
+    void *p;
+    VQZ_TRY(vqz_alloc(mem, &p, 1, sizeof(vqz_net) + nlayers * sizeof(vqz_layer), error));
+    vqz_net *net = p;
+    net->kernels = kernels;
+    net->ntensors = ntensors;
+    net->inputs = inputs;
+    net->nlayers = nlayers;
+    net->layers = (vqz_layer *)(net + 1);
+    memcpy(net->tensors, tensors, ntensors * sizeof *tensors);
+    memcpy(net->scales, scales, ntensors * sizeof *scales);
+    for (unsigned i = 0; i < nlayers; i++) {
+        vqz_layer *l = &net->layers[i];
+        fill_layer(net, l, &layers[i]);
+        net->last_use[l->def.src] = net->last_use[l->def.dst] = (uint8_t)i;
+        if (has_add(&l->def)) net->last_use[l->def.add] = (uint8_t)i;
+        vqz_status s = kernels->pack(l, &layers[i], mem, error);
+        if (s != VQZ_OK) {
+            vqz_net_free(net, mem);
+            return s;
+        }
+    }
+    *out = net;
+    return VQZ_OK;
+}
+
+void vqz_net_free(vqz_net *net, vqz_memory *mem) {
+    if (!net) return;
+    for (unsigned i = 0; i < net->nlayers; i++) vqz_free(mem, net->layers[i].packed);
+    vqz_free(mem, net);
+}
+
+/* ---- scratch: the tensors between the layers, then the kernels' own ------------------------------- */
+
+typedef struct layout {
+    size_t offset[VQZ_NET_TENSORS], size[VQZ_NET_TENSORS];   /* of tensors that a layer but the last one writes */
+    size_t tensors, total;
+} layout;
+
+enum { ALIGN = 64 };
+
+static bool tensor_bytes(const vqz_net *net, unsigned t, uint32_t h, uint32_t w, size_t *size) {
+    const vqz_tensor_def *d = &net->tensors[t];
+    return !vqz_mul(vqz_scaled(h, net->scales[t]), vqz_scaled(w, net->scales[t]), size) &&
+           !vqz_mul(*size, d->channels * vqz_element_size(d), size) && !vqz_add(*size, ALIGN - 1, size) &&
+           (*size &= ~(size_t)(ALIGN - 1), true);
+}
+
+/* The lowest place for the output of layer i beside all that is still needed when it runs. */
+static bool place(const vqz_net *net, layout *p, unsigned i) {
+    const unsigned dst = net->layers[i].def.dst;
+    size_t at = 0, end;
+    for (bool moved = true; moved;) {
+        moved = false;
+        if (vqz_add(at, p->size[dst], &end)) return false;
+        for (unsigned j = 0; j < i; j++) {
+            unsigned t = net->layers[j].def.dst;
+            if (net->last_use[t] < i || p->offset[t] >= end || p->offset[t] + p->size[t] <= at) continue;
+            at = p->offset[t] + p->size[t];
+            moved = true;
+            break;
+        }
+    }
+    p->offset[dst] = at;
+    if (end > p->tensors) p->tensors = end;
+    return true;
+}
+
+static bool lay_out(const vqz_net *net, uint32_t h, uint32_t w, layout *p) {
+    size_t own = 0;
+    p->tensors = 0;
+    for (unsigned i = 0; i < net->nlayers; i++) {
+        const vqz_layer *l = &net->layers[i];
+        const vqz_scale s = net->scales[l->def.src];
+        size_t need = net->kernels->scratch(l, vqz_scaled(h, s), vqz_scaled(w, s));
+        if (need > own) own = need;
+        if (i + 1 < net->nlayers && (!tensor_bytes(net, l->def.dst, h, w, &p->size[l->def.dst]) || !place(net, p, i))) return false;
+    }
+    return own != SIZE_MAX && !vqz_add(p->tensors, own, &p->total);
+}
+
+vqz_status vqz_net_plan(const vqz_net *net, uint32_t h, uint32_t w, uint32_t *oh, uint32_t *ow, size_t *scratch, vqz_error *error) {
+    if (h == 0 || w == 0 || h > VQZ_NET_SIDE || w > VQZ_NET_SIDE)
+        return vqz_fail(error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "a network's input has %u x %u positions, allowed is 1..%u per side", w, h, VQZ_NET_SIDE);
+    layout p;
+    if (!lay_out(net, h, w, &p))
+        return vqz_fail(error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a network's work on %u x %u positions does not fit in the address space", w, h);
+    const vqz_scale s = net->scales[net->layers[net->nlayers - 1].def.dst];
+    *oh = vqz_scaled(h, s);
+    *ow = vqz_scaled(w, s);
+    *scratch = p.total;
+    return VQZ_OK;
+}
+
+/* ---- properties ------------------------------------------------------------------------------------ */
+
+typedef struct interval { int64_t from, to; } interval;   /* positions, both included; from > to: none */
+
+static void join(interval *a, interval b) {
+    if (a->from > a->to) *a = b;
+    if (b.from < a->from) a->from = b.from;
+    if (b.to > a->to) a->to = b.to;
+}
+
+/* Positions of input 0 that the positions `want` of the output depend on, far from any border. */
+static interval depends_on(const vqz_net *net, interval want) {
+    interval need[VQZ_NET_TENSORS];
+    for (unsigned t = 0; t < net->ntensors; t++) need[t] = (interval){1, 0};
+    need[net->layers[net->nlayers - 1].def.dst] = want;
+    for (unsigned i = net->nlayers; i-- > 0;) {
+        const vqz_layer_def *l = &net->layers[i].def;
+        interval n = need[l->dst];
+        if (n.from > n.to) continue;
+        const int shift = l->shuffle / 2, pad = (l->k - 1) / 2;
+        n = (interval){n.from >> shift, n.to >> shift};
+        if (has_add(l)) join(&need[l->add], n);
+        join(&need[l->src], (interval){n.from * l->stride - pad, n.to * l->stride + pad});
+    }
+    return need[0];
+}
+
+void vqz_net_reach(const vqz_net *net, uint32_t *reach, uint32_t *num, uint32_t *den) {
+    const vqz_scale s = net->scales[net->layers[net->nlayers - 1].def.dst];
+    *num = s.up > s.down ? 1u << (s.up - s.down) : 1;
+    *den = s.down > s.up ? 1u << (s.down - s.up) : 1;
+    /* What a position sees repeats with the coarsest grid on the way; rectangles begin at multiples of *den. */
+    unsigned coarsest = 0;
+    for (unsigned t = 0; t < net->ntensors; t++)
+        if (net->scales[t].down > coarsest) coarsest = net->scales[t].down;
+    const int64_t period = (int64_t)1 << coarsest, far = (int64_t)1 << 40;
+    int64_t most = 0;
+    for (int64_t x = far; x < far + period; x += *den) {
+        interval unit = {x * *num / *den, (x + *den) * *num / *den - 1};
+        interval n = depends_on(net, unit);
+        if (n.from > n.to) continue;
+        if (x - n.from > most) most = x - n.from;
+        if (n.to - (x + *den - 1) > most) most = n.to - (x + *den - 1);
+    }
+    *reach = (uint32_t)most;
+}
+
+uint64_t vqz_net_macs(const vqz_net *net, uint32_t h, uint32_t w) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < net->nlayers; i++) {
+        const vqz_layer_def *l = &net->layers[i].def;
+        if (l->op != VQZ_OP_CONV) continue;
+        const vqz_scale s = net->scales[l->src];
+        uint64_t oh = (vqz_scaled(h, s) + l->stride - 1u) / l->stride, ow = (vqz_scaled(w, s) + l->stride - 1u) / l->stride;
+        sum += oh * ow * l->k * l->k * l->cin * l->cout;
+    }
+    return sum;
+}
+
+/* ---- running ----------------------------------------------------------------------------------------- */
+
+void vqz_net_run(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch) {
+    vqz_net_run_traced(net, in, out, scratch, NULL, NULL);
+}
+
+void vqz_net_run_traced(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch, vqz_net_trace trace, void *user) {
+    const uint32_t h = in[0].h, w = in[0].w;
+    layout p;
+    if (!lay_out(net, h, w, &p)) return;      /* vqz_net_plan has refused this size */
+    vqz_view views[VQZ_NET_TENSORS];
+    memcpy(views, in, net->inputs * sizeof *in);
+    for (unsigned i = 0; i < net->nlayers; i++) {
+        const vqz_layer *l = &net->layers[i];
+        const unsigned dst = l->def.dst;
+        const vqz_scale s = net->scales[dst];
+        views[dst] = i + 1 == net->nlayers ? *out
+            : (vqz_view){(char *)scratch + p.offset[dst], vqz_scaled(h, s), vqz_scaled(w, s), net->tensors[dst].channels};
+        net->kernels->run(l, &views[l->def.src], has_add(&l->def) ? &views[l->def.add] : NULL, &views[dst], (char *)scratch + p.tensors);
+        if (trace) trace(user, i, &net->tensors[dst], &views[dst]);
+    }
+}

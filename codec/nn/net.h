@@ -1,0 +1,33 @@
+/* Inside of a network, for net.c and net_check.c. */
+#ifndef VQZ_CODEC_NN_NET_H
+#define VQZ_CODEC_NN_NET_H
+#include "codec/nn/kernels.h"
+
+enum {
+    VQZ_NET_TENSORS = 255,       /* tensor numbers are 0..254 */
+    VQZ_NET_SIDE = 1 << 14,      /* positions of an input, per side */
+    VQZ_NET_DOWN = 14, VQZ_NET_UP = 8   /* largest scales, as powers of two */
+};
+
+/* The size of a tensor by that of input 0: ceil(size / 2^down) * 2^up. Strides and shuffles keep that form, and two
+ * tensors have the same size for every input exactly if both numbers agree. */
+typedef struct vqz_scale {
+    uint8_t down, up;
+} vqz_scale;
+
+static inline uint32_t vqz_scaled(uint32_t n, vqz_scale s) { return ((n + (1u << s.down) - 1) >> s.down) << s.up; }
+
+struct vqz_net {
+    const vqz_kernels *kernels;
+    unsigned ntensors, inputs, nlayers;
+    vqz_tensor_def tensors[VQZ_NET_TENSORS];
+    vqz_scale scales[VQZ_NET_TENSORS];
+    uint8_t last_use[VQZ_NET_TENSORS];   /* the last layer that reads the tensor, or the one that writes it */
+    vqz_layer *layers;
+};
+
+/* Every rule for a network, in net_check.c; fills scales. An input other than the first has the size of the layer that it is
+ * first added to, or that of input 0 if it is used in another way first. */
+vqz_status vqz_net_check(const char *name, const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
+                         const vqz_layer_def *layers, unsigned nlayers, vqz_scale *scales, vqz_error *error);
+#endif
