@@ -1,0 +1,97 @@
+#include "base/pool.h"
+#include <pthread.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 256 };
+
+struct vqz_pool {
+    vqz_memory *mem;
+    pthread_t *threads;
+    unsigned count;                          /* threads beside the caller */
+    pthread_mutex_t lock;
+    pthread_cond_t start, done;
+    uint64_t generation;                     /* counts loops; a change wakes the workers */
+    bool quit;
+    unsigned running, joined;                /* workers in the present loop; worker numbers given out */
+    void (*run)(void *, size_t, unsigned);
+    void *arg;
+    size_t n;
+    _Atomic size_t next;
+};
+
+static void work(vqz_pool *p, unsigned worker) {
+    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->n;) p->run(p->arg, i, worker);
+}
+
+static void *worker_main(void *arg) {
+    vqz_pool *p = arg;
+    pthread_mutex_lock(&p->lock);
+    unsigned me = ++p->joined;
+    uint64_t seen = 0;
+    for (;;) {
+        while (!p->quit && p->generation == seen) pthread_cond_wait(&p->start, &p->lock);
+        if (p->quit) break;
+        seen = p->generation;
+        pthread_mutex_unlock(&p->lock);
+        work(p, me);
+        pthread_mutex_lock(&p->lock);
+        if (--p->running == 0) pthread_cond_signal(&p->done);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+vqz_status vqz_pool_create(vqz_pool **pool, vqz_memory *mem, unsigned threads, vqz_error *e) {
+    void *q;
+    *pool = NULL;
+    if (threads == 0) {
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+        threads = n > 0 ? (unsigned)n : 1;
+    }
+    if (threads > MAX_THREADS) threads = MAX_THREADS;
+    VQZ_TRY(vqz_alloc(mem, &q, 1, sizeof(vqz_pool) + threads * sizeof(pthread_t), e));
+    vqz_pool *p = q;
+    p->mem = mem;
+    p->threads = (pthread_t *)(p + 1);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->start, NULL);
+    pthread_cond_init(&p->done, NULL);
+    while (p->count + 1 < threads && pthread_create(&p->threads[p->count], NULL, worker_main, p) == 0) p->count++;
+    *pool = p;
+    return VQZ_OK;
+}
+
+void vqz_pool_free(vqz_pool *p) {
+    if (!p) return;
+    pthread_mutex_lock(&p->lock);
+    p->quit = true;
+    pthread_cond_broadcast(&p->start);
+    pthread_mutex_unlock(&p->lock);
+    for (unsigned i = 0; i < p->count; i++) pthread_join(p->threads[i], NULL);
+    pthread_cond_destroy(&p->done);
+    pthread_cond_destroy(&p->start);
+    pthread_mutex_destroy(&p->lock);
+    vqz_free(p->mem, p);
+}
+
+unsigned vqz_pool_size(const vqz_pool *p) { return p->count + 1; }
+
+void vqz_pool_run(vqz_pool *p, size_t n, void (*run)(void *, size_t, unsigned), void *arg) {
+    if (n <= 1 || p->count == 0) {
+        for (size_t i = 0; i < n; i++) run(arg, i, 0);
+        return;
+    }
+    pthread_mutex_lock(&p->lock);
+    p->run = run;
+    p->arg = arg;
+    p->n = n;
+    atomic_store(&p->next, 0);
+    p->running = p->count;
+    p->generation++;
+    pthread_cond_broadcast(&p->start);
+    pthread_mutex_unlock(&p->lock);
+    work(p, 0);
+    pthread_mutex_lock(&p->lock);
+    while (p->running) pthread_cond_wait(&p->done, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+}

@@ -1,0 +1,14 @@
+/* A small pool of threads that run the iterations of one loop. */
+#ifndef VQZ_BASE_POOL_H
+#define VQZ_BASE_POOL_H
+#include "base/memory.h"
+
+typedef struct vqz_pool vqz_pool;
+/* `threads` 0: one per core. A pool of one runs everything in the caller. Fewer threads than asked for is not an error. */
+vqz_status vqz_pool_create(vqz_pool **pool, vqz_memory *mem, unsigned threads, vqz_error *e);
+void vqz_pool_free(vqz_pool *pool);
+unsigned vqz_pool_size(const vqz_pool *pool);   /* workers, the caller included; at least 1 */
+/* Calls run(arg, i, worker) once for every i in 0..n-1, in any order; worker is in 0..size-1 and no two calls with the same
+ * worker run at once. Returns when all are done. */
+void vqz_pool_run(vqz_pool *pool, size_t n, void (*run)(void *arg, size_t i, unsigned worker), void *arg);
+#endif

@@ -1,0 +1,78 @@
+#include "codec/transform.h"
+#include <string.h>
+
+enum { STEP = VQZ_LATENT_STEP, BLOCK = STEP * STEP * 3 };
+
+vqz_rect vqz_rect_grow(vqz_rect r, uint32_t ring, uint32_t w, uint32_t h) {
+    uint32_t x0 = r.x > ring ? r.x - ring : 0, y0 = r.y > ring ? r.y - ring : 0;
+    uint32_t x1 = r.x + r.w + ring, y1 = r.y + r.h + ring;
+    if (x1 > w) x1 = w;
+    if (y1 > h) y1 = h;
+    return (vqz_rect){x0, y0, x1 - x0, y1 - y0};
+}
+
+vqz_status vqz_analysis_layout(vqz_analysis *a, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *arena, vqz_error *e) {
+    *a = (vqz_analysis){.m = m, .nets = nets};
+    size_t n = (size_t)h * w, scratch = 0, bytes;
+    uint32_t zh = (h + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, zw = (w + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, oh, ow;
+    const struct { vqz_net_role role; uint32_t h, w; } runs[] = {
+        {VQZ_NET_ANALYSIS_LINEAR, h, w}, {VQZ_NET_ANALYSIS, h * STEP / 2, w * STEP / 2}, {VQZ_NET_HYPER_ANALYSIS, h, w}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        VQZ_TRY(vqz_net_plan(nets->net[runs[i].role][0], runs[i].h, runs[i].w, &oh, &ow, &bytes, e));
+        if (bytes > scratch) scratch = bytes;
+    }
+    VQZ_TAKE(arena, a->blocks, n * BLOCK);
+    VQZ_TAKE(arena, a->linear, n * m->C);
+    VQZ_TAKE(arena, a->latents, n * m->C);
+    VQZ_TAKE(arena, a->pixels, n * (STEP / 2) * (STEP / 2) * 12);
+    VQZ_TAKE(arena, a->scaled, n * m->C);
+    VQZ_TAKE(arena, a->hyper, (size_t)zh * zw * m->Z);
+    a->scratch = vqz_take(arena, scratch, 1);
+    return VQZ_OK;
+}
+
+/* One row of pixels into both inputs. `row` holds the rectangle's w * 16 pixels. */
+static void scatter_row(vqz_analysis *a, const uint8_t *row, uint32_t y, uint32_t w) {
+    int16_t *block = a->blocks + (size_t)(y / STEP) * w * BLOCK + (y % STEP) * STEP * 3;
+    for (uint32_t x = 0; x < w; x++, block += BLOCK)
+        for (uint32_t i = 0; i < STEP * 3; i++) block[i] = (int16_t)(row[x * STEP * 3 + i] - 128);
+    uint8_t *cell = a->pixels + (size_t)(y / 2) * w * (STEP / 2) * 12 + (y % 2) * 2;    /* channel c*4 + dy*2 + dx, zero point 128 */
+    for (uint32_t x = 0; x < w * STEP; x++)
+        for (uint32_t c = 0; c < 3; c++) cell[(size_t)(x / 2) * 12 + c * 4 + (x & 1)] = row[x * 3 + c];
+}
+
+void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t first, uint32_t width, uint32_t height, vqz_rect tile,
+                 const vqz_latents *y, vqz_prior *p, const vqz_level *level) {
+    const vqz_model *m = a->m;
+    uint32_t pw = (width + STEP - 1) / STEP, ph = (height + STEP - 1) / STEP;
+    vqz_rect r = vqz_rect_grow(tile, VQZ_ANALYSIS_RING, pw, ph);
+    uint32_t x0 = r.x * STEP, have = x0 + r.w * STEP > width ? width - x0 : r.w * STEP;
+    uint8_t *row = a->scratch;               /* one row of pixels: the networks have not started */
+    for (uint32_t i = 0; i < r.h * STEP; i++) {
+        uint32_t at = r.y * STEP + i;
+        const uint8_t *src = rgb + (size_t)((at < height ? at : height - 1) - first) * stride + (size_t)x0 * 3;
+        memcpy(row, src, (size_t)have * 3);
+        for (uint32_t x = have; x < r.w * STEP; x++) memcpy(row + (size_t)x * 3, src + (size_t)(have - 1) * 3, 3);
+        scatter_row(a, row, i, r.w);
+    }
+    vqz_view blocks = {a->blocks, r.h, r.w, BLOCK}, linear = {a->linear, r.h, r.w, m->C};
+    vqz_net_run(a->nets->net[VQZ_NET_ANALYSIS_LINEAR][0], &blocks, &linear, a->scratch);
+    vqz_view in[2] = {{a->pixels, r.h * STEP / 2, r.w * STEP / 2, 12}, linear}, out = {a->latents, r.h, r.w, m->C};
+    vqz_net_run(a->nets->net[VQZ_NET_ANALYSIS][0], in, &out, a->scratch);
+
+    for (uint32_t i = 0; i < tile.h; i++) {
+        const int16_t *src = a->latents + ((size_t)(tile.y - r.y + i) * r.w + (tile.x - r.x)) * m->C;
+        int16_t *dst = y->data + i * y->stride * m->C;
+        memcpy(dst, src, (size_t)tile.w * m->C * sizeof *dst);
+        uint8_t *scaled = a->scaled + (size_t)i * tile.w * m->C;
+        for (uint32_t x = 0; x < tile.w; x++)
+            for (uint32_t c = 0; c < m->C; c++) scaled[(size_t)x * m->C + c] = vqz_latq(m, c, dst[(size_t)x * m->C + c]);
+    }
+    vqz_view scaled = {a->scaled, tile.h, tile.w, m->C}, hyper = {a->hyper, p->zh, p->zw, m->Z};
+    vqz_net_run(a->nets->net[VQZ_NET_HYPER_ANALYSIS][0], &scaled, &hyper, a->scratch);
+    size_t n = (size_t)p->zh * p->zw;
+    unsigned s = VQZ_LATENT_BITS + m->zgain_shift;
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t c = 0; c < m->Z; c++)
+            p->z[c * n + i] = (int32_t)(((int64_t)a->hyper[i * m->Z + c] * level->zgain[c] + ((int64_t)1 << (s - 1))) >> s);
+}

@@ -1,0 +1,82 @@
+#include "codec/latent.h"
+
+static int32_t decode_scalar(vqz_rans_dec *d, const vqz_codebook *b) {
+    uint32_t k = vqz_rans_get(d, &b->table);
+    if (k == b->n) return vqz_rans_get_golomb(d) * 256;
+    int32_t v = b->value[k] * (1 << b->shift);
+    if (b->shift) v += ((int32_t)vqz_rans_get_bits(d, b->shift) - (1 << (b->shift - 1))) * 256;
+    return v;
+}
+
+/* One pass of one coded slice: symbols -> latents. */
+static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned pass, int32_t bias, const vqz_latents *y) {
+    const vqz_model *m = p->m;
+    const vqz_level *level = p->level;
+    uint32_t first = m->slice_start[slice], c = m->slice[slice];
+    for (uint32_t i = 0; i < p->count[pass]; i++) {
+        const int16_t *mean = p->heads + (size_t)i * 2 * c, *scale = mean + c;
+        int16_t *out = vqz_latent_at(p, y, p->position[pass][i]) + first;
+        for (uint32_t k = 0; k < c; k += 2) {
+            uint32_t a = vqz_rung(m, scale[k] + level->loggain[first + k] + bias), b = vqz_rung(m, scale[k + 1] + level->loggain[first + k + 1] + bias);
+            int32_t r[2];
+            unsigned swap;
+            const vqz_codebook *book = vqz_pair_book(m, a, b, &swap);
+            if (book) {
+                uint32_t s = vqz_rans_get(d, &book->table);
+                if (s == book->n) {
+                    r[0] = vqz_rans_get_golomb(d) * 256;
+                    r[1] = vqz_rans_get_golomb(d) * 256;
+                } else {
+                    r[swap] = book->value[2 * s];
+                    r[!swap] = book->value[2 * s + 1];
+                }
+            } else {
+                r[0] = decode_scalar(d, &m->scalar[a]);
+                r[1] = decode_scalar(d, &m->scalar[b]);
+            }
+            out[k] = vqz_reconstruct(m, level, first + k, mean[k], r[0]);
+            out[k + 1] = vqz_reconstruct(m, level, first + k + 1, mean[k + 1], r[1]);
+        }
+    }
+}
+
+static void decode_hyper(vqz_prior *p, vqz_rans_dec *d, const vqz_level *level) {
+    const vqz_model *m = p->m;
+    size_t n = (size_t)p->zh * p->zw;
+    for (uint32_t c = 0; c < m->Z; c++) {
+        const vqz_table *t = &m->ztable[level->ztab[c]];
+        int32_t M = (int32_t)(t->n - 2) / 2;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t s = vqz_rans_get(d, t);
+            p->z[c * n + i] = (s == t->n - 1 ? vqz_rans_get_golomb(d) : (int32_t)s - M) + level->zoff[c];
+        }
+    }
+}
+
+vqz_status vqz_latent_decode(vqz_prior *p, const uint8_t *data, size_t size, const vqz_latents *y, bool verify, vqz_error *e) {
+    vqz_reader r = vqz_reader_of(data, size);
+    vqz_latent_head h;
+    VQZ_TRY(vqz_latent_head_read(&h, p->m, &r, e));
+    size_t left = vqz_reader_left(&r);
+    if (h.words > left / 2) return vqz_fail(e, VQZ_ERR_CORRUPT, r.pos, "latent tile: %u words do not fit in %zu bytes", h.words, left);
+    const uint8_t *words = data + r.pos, *raw = words + (size_t)h.words * 2;
+    vqz_rans_dec d;
+    VQZ_TRY(vqz_rans_dec_init(&d, h.lanes, words, h.words, raw, (size_t)(data + size - raw), e));
+
+    const vqz_level *level = &p->m->level[h.level];
+    decode_hyper(p, &d, level);
+    vqz_prior_hyper(p, level);
+    for (uint32_t i = 0; i < p->m->S && !d.failed; i++)
+        for (unsigned pass = 0; pass < 2 && !d.failed; pass++) {
+            vqz_prior_predict(p, i, pass);
+            if (h.mask >> i & 1) decode_pass(p, &d, i, pass, h.bias[i] * 256, y);
+            else vqz_prior_fill(p, i, pass, y);
+            vqz_prior_commit(p, i, pass, y);
+        }
+    VQZ_TRY(vqz_rans_dec_finish(&d, e));
+    if (verify) {
+        uint32_t hash = vqz_latents_hash(p, y);
+        if (hash != h.hash) return vqz_fail(e, VQZ_ERR_HASH, 0, "latent tile: the decoded latents hash to %08x, the file says %08x", hash, h.hash);
+    }
+    return VQZ_OK;
+}

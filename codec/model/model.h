@@ -1,0 +1,103 @@
+/* The integer model in memory (spec/model.md). Immutable once opened, but for the networks packed for a kernel variant,
+ * which are made when first asked for. */
+#ifndef VQZ_CODEC_MODEL_H
+#define VQZ_CODEC_MODEL_H
+#include "base/memory.h"
+#include "codec/nn/nn.h"
+#include "codec/rans.h"
+#include <pthread.h>
+
+enum { VQZ_MAX_SLICES = 16, VQZ_MAX_RUNGS = 64, VQZ_MAX_LEVELS = 64, VQZ_VARIANTS = 8 };
+enum {                                       /* fixed by the format */
+    VQZ_LATENT_STEP = 16,                    /* pixels per latent position and side */
+    VQZ_HYPER_STEP = 4,                      /* latent positions per hyper-latent position */
+    VQZ_LATENT_BITS = 8,                     /* fractional bits of latents and residuals */
+    VQZ_PIXEL_BITS = 6,                      /* fractional bits of synthesised samples */
+    VQZ_MAX_ESCAPE = 1 << 20
+};
+
+typedef enum {
+    VQZ_NET_ANALYSIS_LINEAR, VQZ_NET_ANALYSIS, VQZ_NET_HYPER_ANALYSIS, VQZ_NET_HYPER_SYNTHESIS,
+    VQZ_NET_TRUNK, VQZ_NET_ANCHOR, VQZ_NET_HEADS, VQZ_NET_FIRST,
+    VQZ_NET_SYNTHESIS_LINEAR, VQZ_NET_SYNTHESIS, VQZ_NET_ROLES
+} vqz_net_role;
+
+/* One codebook of the ladder: n codewords and an escape symbol. */
+typedef struct vqz_codebook {
+    uint32_t n;
+    uint32_t shift;                          /* scalar only: raw bits below the symbol's value */
+    const int16_t *value;                    /* [n], or [n][2] for pairs; 8 fractional bits */
+    const uint32_t *cost;                    /* [n + 1] bits of each symbol, 12 fractional bits */
+    uint32_t zero;                           /* the codeword nearest to zero */
+    uint32_t mean_abs;                       /* expected |value| under the table, scalar only */
+    vqz_table table;
+} vqz_codebook;
+
+typedef struct vqz_level {
+    uint32_t lambda;                         /* cost of a bit in squared steps, 16 fractional bits */
+    const uint16_t *gain, *inv;              /* [C] */
+    const int16_t *loggain;                  /* [C] */
+    const uint16_t *zgain, *zinv;            /* [Z] */
+    const int8_t *feat;                      /* [F] */
+    const uint8_t *ztab;                     /* [Z] */
+    const int8_t *zoff;                      /* [Z] */
+} vqz_level;
+
+/* The networks, packed for one kernel variant. */
+typedef struct vqz_nets {
+    const vqz_kernels *kernels;
+    vqz_net *net[VQZ_NET_ROLES][VQZ_MAX_SLICES];   /* [role][index]; index 0 where the role exists once */
+    uint32_t synthesis_ring;                 /* latent positions around a rectangle that its pixels depend on */
+} vqz_nets;
+
+typedef struct vqz_net_def {
+    uint32_t ntensors, nlayers, inputs;
+    const vqz_tensor_def *tensors;
+    const vqz_layer_def *layers;
+} vqz_net_def;
+
+struct vqz_model {
+    atomic_uint refs;
+    vqz_memory mem;
+    const uint8_t *data;
+    size_t size;
+    uint8_t id[VQZ_MODEL_ID_SIZE];
+    char *name, *version, *licence, *provenance;
+    void *tables;                            /* the one allocation that everything parsed lies in */
+
+    uint32_t C, Z, F, H, S;                  /* spec/model.md, ARCH */
+    uint32_t slice[VQZ_MAX_SLICES], slice_start[VQZ_MAX_SLICES], max_slice;
+    uint32_t trunk_channels[VQZ_MAX_SLICES], feature_channels[VQZ_MAX_SLICES];
+
+    const uint16_t *latq_mul;                /* [C] */
+    const uint8_t *latq_shift;               /* [C] */
+    uint32_t nlevels, gain_shift, inv_shift, zgain_shift, zinv_shift;
+    vqz_level *level;
+    uint32_t rungs, top, npairs;
+    vqz_codebook *scalar, *pair;             /* [rungs], [npairs] */
+    const uint16_t *map;                     /* [top + 1][top + 1] */
+    uint32_t nztables;
+    vqz_table *ztable;                       /* symbols -M..M, escape */
+    vqz_net_def def[VQZ_NET_ROLES][VQZ_MAX_SLICES];
+
+    pthread_mutex_t lock;
+    vqz_nets nets[VQZ_VARIANTS];             /* made on demand; kernels NULL: free slot */
+};
+
+/* The networks for a variant; the first call packs them. Valid while the model lives. */
+vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, const vqz_nets **nets, vqz_error *e);
+
+/* Latent -> what networks see, in storage form (zero point 128). */
+static inline uint8_t vqz_latq(const vqz_model *m, uint32_t c, int32_t y) {
+    unsigned s = m->latq_shift[c];
+    int64_t q = ((int64_t)y * m->latq_mul[c] + ((int64_t)1 << (s - 1))) >> s;
+    return (uint8_t)((q < -128 ? -128 : q > 127 ? 127 : q) + 128);
+}
+
+/* ---- parsing, one file per section group; each takes exactly its section's bytes ---- */
+typedef struct vqz_arena vqz_arena;
+vqz_status vqz_parse_nets(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);      /* nets.c */
+vqz_status vqz_parse_levels(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);    /* levels.c */
+vqz_status vqz_parse_ladder(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);    /* ladder.c */
+vqz_status vqz_parse_ztables(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);   /* ladder.c */
+#endif

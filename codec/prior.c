@@ -1,0 +1,137 @@
+#include "codec/prior.h"
+#include <string.h>
+#define XXH_STATIC_LINKING_ONLY              /* the hash state lives on the stack */
+#include <xxhash.h>
+
+static size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Scratch for any of the networks that a tile of this size runs. */
+static vqz_status scratch_size(const vqz_prior *p, size_t *bytes, vqz_error *e) {
+    uint32_t oh, ow;
+    size_t n;
+    *bytes = 0;
+    VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_HYPER_SYNTHESIS][0], p->zh, p->zw, &oh, &ow, &n, e));
+    *bytes = n;
+    for (uint32_t i = 0; i < p->m->S; i++) {
+        VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_TRUNK][i], p->h, p->w, &oh, &ow, &n, e));
+        *bytes = max_size(*bytes, n);
+        VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_ANCHOR][i], p->h, p->w, &oh, &ow, &n, e));
+        *bytes = max_size(*bytes, n);
+        VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_FIRST][i], 1, p->count[0], &oh, &ow, &n, e));
+        *bytes = max_size(*bytes, n);
+        VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_HEADS][i], 1, p->count[0], &oh, &ow, &n, e));
+        *bytes = max_size(*bytes, n);
+    }
+    return VQZ_OK;
+}
+
+vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *a, vqz_error *e) {
+    *p = (vqz_prior){.m = m, .nets = nets, .h = h, .w = w,
+                     .zh = (h + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, .zw = (w + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP};
+    size_t n = (size_t)h * w, nz = (size_t)p->zh * p->zw, scratch;
+    p->count[0] = (uint32_t)((n + 1) / 2);
+    p->count[1] = (uint32_t)(n / 2);
+    uint32_t trunk = 0, features = 0;
+    for (uint32_t i = 0; i < m->S; i++) {
+        trunk = m->trunk_channels[i] > trunk ? m->trunk_channels[i] : trunk;
+        features = m->feature_channels[i] > features ? m->feature_channels[i] : features;
+    }
+    VQZ_TRY(scratch_size(p, &scratch, e));
+    VQZ_TAKE(a, p->position[0], p->count[0]);
+    VQZ_TAKE(a, p->position[1], p->count[1]);
+    VQZ_TAKE(a, p->z, nz * m->Z);
+    VQZ_TAKE(a, p->heads, (size_t)p->count[0] * 2 * m->max_slice);
+    VQZ_TAKE(a, p->hyper_in, nz * (m->Z + m->F));
+    VQZ_TAKE(a, p->hyper_out, nz * VQZ_HYPER_STEP * VQZ_HYPER_STEP * m->H);
+    VQZ_TAKE(a, p->context, n * (m->H + m->C));
+    VQZ_TAKE(a, p->own, n * m->max_slice);
+    VQZ_TAKE(a, p->features, n * features);
+    VQZ_TAKE(a, p->gathered_features, (size_t)p->count[0] * features);
+    VQZ_TAKE(a, p->trunk, n * trunk);
+    VQZ_TAKE(a, p->gathered_trunk, (size_t)p->count[0] * trunk);
+    VQZ_TAKE(a, p->row, (size_t)w * m->C * 2);
+    p->scratch = vqz_take(a, scratch, 1);
+    if (!a->base) return VQZ_OK;
+
+    uint32_t k[2] = {0, 0};
+    for (uint32_t y = 0; y < h; y++)
+        for (uint32_t x = 0; x < w; x++) {
+            unsigned pass = (x + y) & 1;
+            p->position[pass][k[pass]++] = y * w + x;
+        }
+    return VQZ_OK;
+}
+
+void vqz_prior_hyper(vqz_prior *p, const vqz_level *level) {
+    const vqz_model *m = p->m;
+    size_t nz = (size_t)p->zh * p->zw, in = m->Z + m->F;
+    p->level = level;
+    unsigned s = m->zinv_shift;
+    for (size_t i = 0; i < nz; i++) {
+        for (uint32_t c = 0; c < m->Z; c++) {
+            int64_t v = ((int64_t)p->z[c * nz + i] * level->zinv[c] + ((int64_t)1 << (s - 1))) >> s;
+            p->hyper_in[i * in + c] = (uint8_t)((v < -128 ? -128 : v > 127 ? 127 : v) + 128);
+        }
+        for (uint32_t c = 0; c < m->F; c++) p->hyper_in[i * in + m->Z + c] = (uint8_t)(level->feat[c] + 128);
+    }
+    vqz_view src = {p->hyper_in, p->zh, p->zw, (uint32_t)in};
+    vqz_view dst = {p->hyper_out, p->zh * VQZ_HYPER_STEP, p->zw * VQZ_HYPER_STEP, m->H};
+    vqz_net_run(p->nets->net[VQZ_NET_HYPER_SYNTHESIS][0], &src, &dst, p->scratch);
+    for (uint32_t y = 0; y < p->h; y++)
+        for (uint32_t x = 0; x < p->w; x++)
+            memcpy(p->context + ((size_t)y * p->w + x) * (m->H + m->C), p->hyper_out + ((size_t)y * dst.w + x) * m->H, m->H);
+}
+
+static void gather(void *dst, const void *src, const uint32_t *position, uint32_t count, size_t bytes) {
+    for (uint32_t i = 0; i < count; i++) memcpy((uint8_t *)dst + i * bytes, (const uint8_t *)src + position[i] * bytes, bytes);
+}
+
+void vqz_prior_predict(vqz_prior *p, uint32_t slice, unsigned pass) {
+    const vqz_model *m = p->m;
+    uint32_t T = m->trunk_channels[slice], Fc = m->feature_channels[slice], c = m->slice[slice], n = p->count[pass];
+    vqz_view trunk = {p->trunk, p->h, p->w, T}, gathered = {p->gathered_features, 1, n, Fc}, heads = {p->heads, 1, n, 2 * c};
+    if (pass == 0) {
+        vqz_view context = {p->context, p->h, p->w, m->H + m->C}, first = {p->gathered_trunk, 1, n, T};
+        vqz_net_run(p->nets->net[VQZ_NET_TRUNK][slice], &context, &trunk, p->scratch);
+        gather(p->gathered_trunk, p->trunk, p->position[0], n, T * sizeof *p->trunk);
+        vqz_net_run(p->nets->net[VQZ_NET_FIRST][slice], &first, &gathered, p->scratch);
+    } else {
+        if (n == 0) return;
+        vqz_view in[2] = {{p->own, p->h, p->w, c}, trunk}, features = {p->features, p->h, p->w, Fc};
+        vqz_net_run(p->nets->net[VQZ_NET_ANCHOR][slice], in, &features, p->scratch);
+        gather(p->gathered_features, p->features, p->position[1], n, Fc);
+    }
+    vqz_net_run(p->nets->net[VQZ_NET_HEADS][slice], &gathered, &heads, p->scratch);
+}
+
+void vqz_prior_fill(const vqz_prior *p, uint32_t slice, unsigned pass, const vqz_latents *y) {
+    uint32_t first = p->m->slice_start[slice], c = p->m->slice[slice];
+    for (uint32_t i = 0; i < p->count[pass]; i++)
+        memcpy(vqz_latent_at(p, y, p->position[pass][i]) + first, p->heads + (size_t)i * 2 * c, c * sizeof *p->heads);
+}
+
+void vqz_prior_commit(vqz_prior *p, uint32_t slice, unsigned pass, const vqz_latents *y) {
+    const vqz_model *m = p->m;
+    uint32_t first = m->slice_start[slice], c = m->slice[slice];
+    size_t row = m->H + m->C;
+    if (pass == 0) memset(p->own, 128, (size_t)p->h * p->w * c);
+    for (uint32_t i = 0; i < p->count[pass]; i++) {
+        uint32_t at = p->position[pass][i];
+        const int16_t *v = vqz_latent_at(p, y, at) + first;
+        uint8_t *to = p->context + at * row + m->H + first;
+        for (uint32_t k = 0; k < c; k++) to[k] = vqz_latq(m, first + k, v[k]);
+        if (pass == 0) memcpy(p->own + (size_t)at * c, to, c);
+    }
+}
+
+uint32_t vqz_latents_hash(const vqz_prior *p, const vqz_latents *y) {
+    XXH64_state_t state;
+    size_t n = (size_t)p->w * p->m->C;
+    XXH64_reset(&state, 0);
+    for (uint32_t r = 0; r < p->h; r++) {
+        const int16_t *v = y->data + r * y->stride * p->m->C;
+        for (size_t i = 0; i < n; i++) vqz_store16(p->row + 2 * i, (uint16_t)v[i]);
+        XXH64_update(&state, p->row, 2 * n);
+    }
+    return (uint32_t)XXH64_digest(&state);
+}

@@ -1,0 +1,27 @@
+#include "codec/transform.h"
+
+vqz_status vqz_synthesis_layout(vqz_synthesis *s, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *arena, vqz_error *e) {
+    *s = (vqz_synthesis){.m = m, .nets = nets};
+    size_t n = (size_t)h * w, scratch, bytes;
+    uint32_t oh, ow;
+    VQZ_TRY(vqz_net_plan(nets->net[VQZ_NET_SYNTHESIS_LINEAR][0], h, w, &oh, &ow, &scratch, e));
+    VQZ_TRY(vqz_net_plan(nets->net[VQZ_NET_SYNTHESIS][0], h, w, &oh, &ow, &bytes, e));
+    if (bytes > scratch) scratch = bytes;
+    VQZ_TAKE(arena, s->latents, n * m->C);
+    VQZ_TAKE(arena, s->scaled, n * m->C);
+    VQZ_TAKE(arena, s->linear, n * 16 * 48);
+    VQZ_TAKE(arena, s->out, n * VQZ_LATENT_STEP * VQZ_LATENT_STEP * 3);
+    s->scratch = vqz_take(arena, scratch, 1);
+    return VQZ_OK;
+}
+
+void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w) {
+    const vqz_model *m = s->m;
+    size_t n = (size_t)h * w;
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t c = 0; c < m->C; c++) s->scaled[i * m->C + c] = vqz_latq(m, c, s->latents[i * m->C + c]);
+    vqz_view latents = {s->latents, h, w, m->C}, linear = {s->linear, 4 * h, 4 * w, 48};
+    vqz_net_run(s->nets->net[VQZ_NET_SYNTHESIS_LINEAR][0], &latents, &linear, s->scratch);
+    vqz_view in[2] = {{s->scaled, h, w, m->C}, linear}, out = {s->out, h * VQZ_LATENT_STEP, w * VQZ_LATENT_STEP, 3};
+    vqz_net_run(s->nets->net[VQZ_NET_SYNTHESIS][0], in, &out, s->scratch);
+}
