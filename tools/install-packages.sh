@@ -10,7 +10,7 @@ for group in "$@"; do
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
     test) wanted+=(libcmocka-dev) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
-    bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-devtools webp libavif-bin libopenjp2-tools) ;;
+    bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-devtools webp libwebp-dev netpbm libavif-bin libopenjp2-tools) ;;
     *) echo "install-packages.sh: no group '$group'" >&2; exit 2 ;;
     esac
 done

@@ -1,0 +1,27 @@
+# What `cmake --install` puts where, and the check that an installed vqz can be used.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS vqz vqz_static EXPORT vqzTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES include/vqz/vqz.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vqz)
+if(TARGET vqz_cli)
+  install(TARGETS vqz_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+set(VQZ_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/vqz)
+install(EXPORT vqzTargets NAMESPACE vqz:: DESTINATION ${VQZ_CMAKE_DIR})
+configure_package_config_file(cmake/vqzConfig.cmake.in vqzConfig.cmake INSTALL_DESTINATION ${VQZ_CMAKE_DIR})
+write_basic_package_version_file(vqzConfigVersion.cmake COMPATIBILITY SameMinorVersion)   # major 0: minors may break
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vqzConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/vqzConfigVersion.cmake
+  DESTINATION ${VQZ_CMAKE_DIR})
+configure_file(cmake/vqz.pc.in vqz.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vqz.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Installs into a scratch folder, builds examples/ against it with CMake and with pkg-config, and runs them.
+# A program built without sanitizers cannot use a library built with them.
+if(VQZ_BUILD_TESTS AND NOT VQZ_SANITIZE)
+  add_test(NAME installed_package
+    COMMAND ${CMAKE_SOURCE_DIR}/tests/test_package.sh ${CMAKE_COMMAND} ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER})
+  set_tests_properties(installed_package PROPERTIES TIMEOUT 300)
+endif()
