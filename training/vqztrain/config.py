@@ -70,7 +70,7 @@ class LadderConfig:
     """Geometry of the quantizer ladder and how it is fitted; see ladder.Ladder."""
     step: float = 0.2
     low: float = -3.0
-    rungs: int = 42
+    rungs: int = 48
     top: int = 17                # pairs whose larger rung is at most this use pair codebooks
     kmax: int = 256
     lam: float = 0.12            # cost of one bit in squared steps
