@@ -13,7 +13,7 @@ vqz_rect vqz_rect_grow(vqz_rect r, uint32_t ring, uint32_t w, uint32_t h) {
 
 vqz_status vqz_analysis_layout(vqz_analysis *a, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *arena, vqz_error *e) {
     *a = (vqz_analysis){.m = m, .nets = nets};
-    size_t n = (size_t)h * w, scratch = 0, bytes;
+    size_t n = (size_t)h * w, scratch = (size_t)w * STEP * 3, bytes;       /* at least one row of pixels */
     uint32_t zh = (h + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, zw = (w + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, oh, ow;
     const struct { vqz_net_role role; uint32_t h, w; } runs[] = {
         {VQZ_NET_ANALYSIS_LINEAR, h, w}, {VQZ_NET_ANALYSIS, h * STEP / 2, w * STEP / 2}, {VQZ_NET_HYPER_ANALYSIS, h, w}};

@@ -168,7 +168,7 @@ VQZ_API vqz_status vqz_decoder_receive(vqz_decoder *dec, vqz_band *band);
 VQZ_API const vqz_error *vqz_decoder_error(const vqz_decoder *dec);
 VQZ_API void vqz_decoder_close(vqz_decoder *dec); /* NULL is allowed */
 
-/* Cheap look at the first bytes: VQZ_OK a vqz file of a known major version, VQZ_AGAIN fewer than 12 bytes, else the error. */
+/* Cheap look at the first bytes: VQZ_OK a vqz file of a known major version, VQZ_AGAIN: more bytes are needed to tell, else the error. */
 VQZ_API vqz_status vqz_probe(const uint8_t *data, size_t size);
 
 #ifdef __cplusplus

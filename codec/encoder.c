@@ -1,0 +1,351 @@
+/* Rows in, bytes out: a tile row is coded as soon as its rows, and the ring of rows below that analysis looks at, are there. */
+#include "base/arena.h"
+#include "base/pool.h"
+#include "codec/alpha.h"
+#include "codec/colour.h"
+#include "codec/latent.h"
+#include "codec/settings.h"
+#include "codec/transform.h"
+#include "format/buffer.h"
+#include "format/format.h"
+#include <string.h>
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+enum { ONE_TILE_PIXELS = 1 << 20, ONE_TILE_SIDE = 8192, TILE = 512, RING_PIXELS = VQZ_ANALYSIS_RING * VQZ_LATENT_STEP };
+
+/* What one thread needs to code a tile. */
+typedef struct worker {
+    vqz_arena arena;
+    size_t capacity;
+    vqz_rans_enc rans;
+} worker;
+
+typedef struct tile_result {
+    uint8_t *latent, *alpha;
+    size_t latent_size, alpha_size;
+    vqz_status status;
+    vqz_error error;
+} tile_result;
+
+struct vqz_encoder {
+    vqz_memory mem;
+    vqz_error error;
+    vqz_settings settings;
+    vqz_model *model;
+    const vqz_nets *nets;
+    vqz_mux *mux;
+    vqz_buffer pending;                      /* bytes for the caller */
+    bool taken;                              /* the caller has had them */
+    enum { IDLE, ROWS, DONE, FAILED } state;
+
+    /* the present picture */
+    vqz_head head;
+    vqz_grid grid;
+    uint32_t level, lambda, max_h, max_w;    /* largest tile in pixels */
+    uint32_t tile_row;
+    vqz_pool *pool;
+    worker *workers;
+    tile_result *results;                    /* [grid.nx] */
+    uint8_t *rgb, *alpha;                    /* rows first .. next - 1 */
+    uint32_t first, next, capacity;          /* rows held from, rows received, room */
+    void *block;                             /* the allocation behind all of these */
+    vqz_decoder *check;                      /* settings.pixel_hash: decodes what is written */
+    XXH64_state_t hash;
+};
+
+static vqz_status fail(vqz_encoder *enc, vqz_status s) {
+    enc->state = FAILED;
+    return enc->error.status = s;
+}
+
+static void end_picture(vqz_encoder *enc) {
+    if (enc->workers)
+        for (unsigned i = 0; i < vqz_pool_size(enc->pool); i++) vqz_rans_enc_free(&enc->workers[i].rans);
+    if (enc->results)
+        for (uint32_t i = 0; i < enc->grid.nx; i++) {
+            vqz_free(&enc->mem, enc->results[i].latent);
+            vqz_free(&enc->mem, enc->results[i].alpha);
+        }
+    vqz_pool_free(enc->pool);
+    vqz_decoder_close(enc->check);
+    vqz_free(&enc->mem, enc->block);
+    enc->workers = NULL;
+    enc->results = NULL;
+    enc->pool = NULL;
+    enc->check = NULL;
+    enc->block = NULL;
+}
+
+vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz_model *model, vqz_error *error) {
+    if (!out) return vqz_fail(error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_open: NULL argument");
+    *out = NULL;
+    vqz_settings s;
+    vqz_memory mem;
+    void *p;
+    VQZ_TRY(vqz_settings_read(&s, settings, error));
+    vqz_memory_init(&mem, s.max_memory);
+    VQZ_TRY(vqz_alloc(&mem, &p, 1, sizeof(vqz_encoder), error));
+    vqz_encoder *enc = p;
+    enc->mem = mem;
+    enc->settings = s;
+    enc->pending.mem = &enc->mem;
+    vqz_status status = VQZ_OK;
+    if (model) vqz_model_ref(enc->model = model);
+    else status = vqz_model_builtin(&enc->model, 0, error);
+    if (status == VQZ_OK) status = vqz_model_nets(enc->model, vqz_kernels_get(s.cpu), &enc->nets, error);
+    if (status == VQZ_OK) status = vqz_mux_create(&enc->mux, &enc->mem, error);
+    if (status != VQZ_OK) {
+        vqz_encoder_close(enc);
+        return status;
+    }
+    *out = enc;
+    return VQZ_OK;
+}
+
+void vqz_encoder_close(vqz_encoder *enc) {
+    if (!enc) return;
+    end_picture(enc);
+    vqz_mux_free(enc->mux);
+    vqz_buffer_free(&enc->pending);
+    vqz_model_unref(enc->model);
+    vqz_memory mem = enc->mem;
+    vqz_free(&mem, enc);
+}
+
+const vqz_error *vqz_encoder_error(const vqz_encoder *enc) { return &enc->error; }
+
+/* Quality in 1/16 -> row of the level table, and the rest of the way as a factor on lambda: a row is half a level, which
+ * is a factor of sqrt(2) in squared error. */
+static void choose_level(vqz_encoder *enc, uint32_t q16) {
+    static const uint32_t factor[33] = {      /* round(65536 * 2^((16 - i) / 64)) for i = 0..32: lambda falls towards the next row */
+        77936, 77096, 76266, 75444, 74632, 73828, 73032, 72246, 71468, 70698, 69936, 69183, 68438, 67700, 66971, 66250, 65536,
+        64830, 64132, 63441, 62757, 62081, 61413, 60751, 60097, 59449, 58809, 58176, 57549, 56929, 56316, 55709, 55109};
+    uint32_t span = enc->model->nlevels - 1, row = (q16 * span + 800) / 1600;
+    int32_t rest = (int32_t)(q16 * span) - (int32_t)row * 1600;          /* -800..799 */
+    enc->level = row;
+    enc->lambda = (uint32_t)(((uint64_t)enc->model->level[row].lambda * factor[16 + rest / 50] + 32768) >> 16);
+}
+
+static void choose_tiles(vqz_encoder *enc, const vqz_image_info *info) {
+    uint64_t pixels = (uint64_t)info->width * info->height;
+    uint32_t t = enc->settings.tile_size;
+    bool one = !t && pixels <= ONE_TILE_PIXELS && info->width <= ONE_TILE_SIDE && info->height <= ONE_TILE_SIDE;
+    if (!t) t = TILE;
+    enc->head.tile_width = one ? (info->width + 63) / 64 * 64 : t;
+    enc->head.tile_height = one ? (info->height + 63) / 64 * 64 : t;
+    enc->grid = vqz_grid_of(&enc->head);
+    for (uint32_t i = 0; i < 2; i++) {       /* the first tile is a plain one, the last may have a remainder merged in */
+        uint32_t x, y, w, h;
+        vqz_grid_rect(&enc->head, i ? enc->grid.nx - 1 : 0, i ? enc->grid.ny - 1 : 0, &x, &y, &w, &h);
+        if (w > enc->max_w) enc->max_w = w;
+        if (h > enc->max_h) enc->max_h = h;
+    }
+}
+
+static uint32_t positions(uint32_t pixels) { return (pixels + VQZ_LATENT_STEP - 1) / VQZ_LATENT_STEP; }
+
+/* A worker's memory for one tile of h x w pixels. */
+static vqz_status layout_tile(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y, vqz_error *e) {
+    uint32_t ph = positions(h), pw = positions(w);
+    y->stride = pw;
+    VQZ_TAKE(a, y->data, (size_t)ph * pw * enc->model->C);
+    VQZ_TRY(vqz_prior_layout(prior, enc->model, enc->nets, ph, pw, a, e));
+    return vqz_analysis_layout(an, enc->model, enc->nets, ph + 2 * VQZ_ANALYSIS_RING, pw + 2 * VQZ_ANALYSIS_RING, a, e);
+}
+
+static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_bytes) {
+    unsigned n = vqz_pool_size(enc->pool);
+    VQZ_TAKE(a, enc->workers, n);
+    VQZ_TAKE(a, enc->results, enc->grid.nx);
+    VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
+    if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t *base = vqz_take(a, tile_bytes, 1);
+        if (!a->base) continue;
+        enc->workers[i].arena.base = base;
+        enc->workers[i].capacity = tile_bytes;
+        vqz_rans_enc_init(&enc->workers[i].rans, &enc->mem);
+    }
+    return VQZ_OK;
+}
+
+static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
+    vqz_arena tile = {0}, all = {0};
+    vqz_analysis an;
+    vqz_prior prior;
+    vqz_latents y;
+    unsigned threads = enc->settings.threads;
+    if (enc->grid.nx == 1) threads = 1;
+    VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, threads, e));
+    uint32_t rows = enc->max_h + 2 * RING_PIXELS;
+    enc->capacity = rows < enc->head.height ? rows : enc->head.height;
+    VQZ_TRY(layout_tile(enc, &tile, enc->max_h, enc->max_w, &an, &prior, &y, e));
+    layout_picture(enc, &all, tile.used);
+    enc->workers = NULL;
+    enc->results = NULL;
+    if (tile.overflow || all.overflow) return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a picture of %u x %u does not fit in memory", enc->head.width, enc->head.height);
+    VQZ_TRY(vqz_alloc(&enc->mem, &enc->block, all.used, 1, e));
+    all = (vqz_arena){.base = enc->block};
+    return layout_picture(enc, &all, tile.used);
+}
+
+/* Moves what the muxer has into `pending`, past the checking decoder where there is one. */
+static vqz_status drain(vqz_encoder *enc, vqz_error *e) {
+    const uint8_t *data;
+    size_t size;
+    vqz_mux_take(enc->mux, &data, &size);
+    if (enc->taken) {
+        enc->pending.size = 0;
+        enc->taken = false;
+    }
+    VQZ_TRY(vqz_buffer_append(&enc->pending, data, size, e));
+    if (!enc->check) return VQZ_OK;
+    vqz_status s = vqz_decoder_send(enc->check, data, size);
+    for (vqz_band b; s == VQZ_OK && (s = vqz_decoder_receive(enc->check, &b)) == VQZ_OK;)
+        for (uint32_t r = 0; r < b.rows; r++) XXH64_update(&enc->hash, b.pixels + r * b.stride, (size_t)enc->head.width * enc->head.layout);
+    if (s == VQZ_AGAIN || s == VQZ_END) return VQZ_OK;
+    *e = *vqz_decoder_error(enc->check);
+    return s;
+}
+
+static vqz_status open_check(vqz_encoder *enc, vqz_error *e) {
+    vqz_settings s = enc->settings;
+    s.partial = 0;
+    s.verify = 0;
+    VQZ_TRY(vqz_decoder_open(&enc->check, &s, e));
+    XXH64_reset(&enc->hash, 0);
+    return vqz_decoder_add_model(enc->check, enc->model);
+}
+
+static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, vqz_error *e) {
+    uint64_t pixels = (uint64_t)info->width * info->height;
+    if (!info->width || !info->height || info->width > VQZ_MAX_SIDE || info->height > VQZ_MAX_SIDE || info->layout < VQZ_GRAY || info->layout > VQZ_RGBA || info->orientation > 8)
+        return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "a picture of %u x %u, layout %d, orientation %u cannot be coded", info->width, info->height, info->layout, info->orientation);
+    if (pixels > enc->settings.max_pixels)
+        return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a picture of %u x %u has more than %llu pixels", info->width, info->height, (unsigned long long)enc->settings.max_pixels);
+    uint32_t q16 = (uint32_t)(enc->settings.quality * 16 + 0.5f);
+    enc->head = (vqz_head){.width = info->width, .height = info->height, .layout = (uint8_t)info->layout, .orientation = info->orientation ? info->orientation : 1,
+                           .quality_x16 = (uint16_t)q16, .pixel_hash = enc->settings.pixel_hash != 0};
+    memcpy(enc->head.cicp, info->cicp, sizeof info->cicp);
+    memcpy(enc->head.model_id, enc->model->id, sizeof enc->head.model_id);
+    enc->tile_row = enc->first = enc->next = enc->max_h = enc->max_w = 0;
+    choose_level(enc, q16);
+    choose_tiles(enc, info);
+    VQZ_TRY(plan(enc, e));
+    if (enc->settings.pixel_hash) VQZ_TRY(open_check(enc, e));
+    VQZ_TRY(vqz_mux_begin(enc->mux, &enc->head, &info->meta, e));
+    return drain(enc, e);
+}
+
+vqz_status vqz_encoder_begin(vqz_encoder *enc, const vqz_image_info *info) {
+    if (!enc || !info) return VQZ_ERR_ARGUMENT;
+    if (enc->state == ROWS) return vqz_fail(&enc->error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_begin: the last picture is not complete");
+    if (enc->state == FAILED) return enc->error.status;
+    end_picture(enc);
+    vqz_status s = begin(enc, info, &enc->error);
+    if (s != VQZ_OK) return fail(enc, s);
+    enc->state = ROWS;
+    return VQZ_OK;
+}
+
+static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
+    uint32_t x, y, width, height;
+    vqz_grid_rect(&enc->head, tx, enc->tile_row, &x, &y, &width, &height);
+    vqz_analysis an;
+    vqz_prior prior;
+    vqz_latents latents;
+    vqz_arena a = {.base = w->arena.base};
+    const vqz_level *level = &enc->model->level[enc->level];
+    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &r->error));
+    if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
+    if (enc->alpha) {
+        const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
+        VQZ_TRY(vqz_alpha_encode(&enc->mem, plane, enc->head.width, 1, width, height, &r->alpha, &r->alpha_size, &r->error));
+    }
+    vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, positions(width), positions(height)};
+    vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, level);
+    return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, enc->lambda, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
+}
+
+static void run_tile(void *arg, size_t tx, unsigned number) {
+    vqz_encoder *enc = arg;
+    tile_result *r = &enc->results[tx];
+    r->status = encode_tile(enc, &enc->workers[number], (uint32_t)tx, r);
+}
+
+static vqz_status write_tile(vqz_encoder *enc, uint32_t tx, vqz_error *e) {
+    tile_result *r = &enc->results[tx];
+    if (r->status != VQZ_OK) {
+        *e = r->error;
+        return r->status;
+    }
+    vqz_tile_chunk t = {.index = enc->tile_row * enc->grid.nx + tx, .layer = VQZ_LAYER_ALPHA, .payload = r->alpha, .size = r->alpha_size};
+    if (enc->alpha) VQZ_TRY(vqz_mux_tile(enc->mux, &t, e));
+    t.layer = VQZ_LAYER_LATENT;
+    t.payload = r->latent;
+    t.size = r->latent_size;
+    VQZ_TRY(vqz_mux_tile(enc->mux, &t, e));
+    vqz_free(&enc->mem, r->alpha);
+    vqz_free(&enc->mem, r->latent);
+    r->alpha = r->latent = NULL;
+    return VQZ_OK;
+}
+
+/* Rows that a tile row needs: from, to (exclusive). */
+static void rows_of(const vqz_encoder *enc, uint32_t ty, uint32_t *from, uint32_t *to) {
+    uint32_t x, y, w, h;
+    vqz_grid_rect(&enc->head, 0, ty, &x, &y, &w, &h);
+    *from = y > RING_PIXELS ? y - RING_PIXELS : 0;
+    *to = y + h + RING_PIXELS < enc->head.height ? y + h + RING_PIXELS : enc->head.height;
+}
+
+static vqz_status encode_tile_row(vqz_encoder *enc, vqz_error *e) {
+    vqz_pool_run(enc->pool, enc->grid.nx, run_tile, enc);
+    for (uint32_t tx = 0; tx < enc->grid.nx; tx++) VQZ_TRY(write_tile(enc, tx, e));
+    VQZ_TRY(drain(enc, e));
+    if (++enc->tile_row == enc->grid.ny) {
+        uint64_t hash = enc->check ? XXH64_digest(&enc->hash) : 0;
+        VQZ_TRY(vqz_mux_end(enc->mux, enc->check ? &hash : NULL, e));
+        enc->state = DONE;
+        return drain(enc, e);
+    }
+    uint32_t from, to;
+    rows_of(enc, enc->tile_row, &from, &to);
+    size_t row = enc->head.width, drop = from - enc->first, keep = enc->next - from;
+    memmove(enc->rgb, enc->rgb + drop * row * 3, keep * row * 3);
+    if (enc->alpha) memmove(enc->alpha, enc->alpha + drop * row, keep * row);
+    enc->first = from;
+    return VQZ_OK;
+}
+
+vqz_status vqz_encoder_send_rows(vqz_encoder *enc, const uint8_t *pixels, ptrdiff_t stride, uint32_t rows) {
+    if (!enc || (!pixels && rows)) return VQZ_ERR_ARGUMENT;
+    if (enc->state == FAILED) return enc->error.status;
+    if (enc->state != ROWS || rows > enc->head.height - enc->next)
+        return vqz_fail(&enc->error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_send_rows: more rows than the picture has");
+    size_t row = enc->head.width;
+    for (uint32_t i = 0; i < rows; i++, pixels += stride) {
+        uint8_t *to = enc->rgb + (enc->next - enc->first) * row * 3;
+        uint8_t *alpha = enc->alpha ? enc->alpha + (enc->next - enc->first) * row : NULL;
+        vqz_row_in(enc->head.layout, pixels, enc->head.width, enc->next > enc->first ? to - row * 3 : NULL, to, alpha);
+        enc->next++;
+        for (uint32_t from, last; enc->state == ROWS; ) {
+            rows_of(enc, enc->tile_row, &from, &last);
+            if (enc->next < last) break;
+            vqz_status s = encode_tile_row(enc, &enc->error);
+            if (s != VQZ_OK) return fail(enc, s);
+        }
+    }
+    return VQZ_OK;
+}
+
+vqz_status vqz_encoder_receive(vqz_encoder *enc, const uint8_t **data, size_t *size) {
+    if (!enc || !data || !size) return VQZ_ERR_ARGUMENT;
+    if (enc->state == FAILED) return enc->error.status;
+    if (enc->taken || enc->pending.size == 0) return enc->state == DONE ? VQZ_END : VQZ_AGAIN;
+    *data = enc->pending.data;
+    *size = enc->pending.size;
+    enc->taken = true;
+    return VQZ_OK;
+}
