@@ -1,7 +1,8 @@
 #!/bin/bash
 # install-packages.sh GROUP...   installs the Debian packages of the groups that are missing.
 #   build  the library and the program      quickstart  + JPEG tools to compare with
-#   test   + CMocka                         train  Python for training/         bench  tools of bench/
+#   test   + CMocka                         full   + what test.sh --full adds
+#   train  Python for training/             bench  tools of bench/
 set -euo pipefail
 wanted=()
 for group in "$@"; do
@@ -9,6 +10,7 @@ for group in "$@"; do
     build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
     test) wanted+=(libcmocka-dev) ;;
+    full) wanted+=(clang git) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-devtools webp libwebp-dev netpbm libavif-bin libopenjp2-tools) ;;
     *) echo "install-packages.sh: no group '$group'" >&2; exit 2 ;;

@@ -1,0 +1,68 @@
+#!/bin/bash
+# test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
+# UndefinedBehaviorSanitizer (build-asan/), and runs all tests in both.
+# --full adds a clang build, the sample photos through quickstart.sh and, where ../shared/kodak exists, the rate on Kodak;
+# where all passes, a line goes to docs/verified.tsv.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+full=0
+case ${1:-} in
+'') ;;
+--full) full=1 ;;
+*) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+esac
+passed=0 failed=0 begun=$SECONDS
+
+stage() {   # stage NAME COMMAND...: runs it, says how long it took, returns its status
+    local name=$1 start=$SECONDS status
+    shift
+    echo "== $name"
+    "$@"
+    status=$?
+    echo "== $name: $((SECONDS - start)) s$([ $status -eq 0 ] || echo ', FAILED')"
+    return $status
+}
+must() {    # a stage without which the rest makes no sense
+    stage "$@" || { echo "$passed passed, $((failed + 1)) failed"; exit 1; }
+}
+one() {     # a stage that counts as one test
+    if stage "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+suite() {   # suite NAME DIR: ctest in DIR, its tests counted
+    local log counts
+    log=$(mktemp)
+    stage "$1" ctest --test-dir "$2" --output-on-failure --parallel "$(nproc)" --no-tests=error > >(tee "$log") 2>&1 || :
+    wait $!
+    counts=$(sed -n 's/.* tests passed, \([0-9]*\) tests failed out of \([0-9]*\).*/\1 \2/p' "$log" | tail -1)
+    rm "$log"
+    if [ -z "$counts" ]; then
+        failed=$((failed + 1))
+    else
+        failed=$((failed + ${counts% *}))
+        passed=$((passed + ${counts#* } - ${counts% *}))
+    fi
+}
+kodak() {   # the figure for docs/verified.tsv
+    bench/rd.sh --metrics psnr --out runs/verify && figure=$(awk -F'|' '$2 ~ /^ vqz / { print "BD-rate PSNR" $3; exit }' runs/verify/rd.md)
+}
+
+must "packages" tools/install-packages.sh build test quickstart
+must "build Release" tools/build.sh build -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
+suite "tests Release" build
+must "build with sanitizers" tools/build.sh build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DVQZ_SANITIZE=ON -DVQZ_BUILD_TESTS=ON
+suite "tests with sanitizers" build-asan
+one "command line" tests/test_cli.sh build/vqz
+if [ $full = 1 ]; then
+    figure=-
+    must "packages for --full" tools/install-packages.sh full
+    must "build with clang" tools/build.sh build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
+    suite "tests with clang" build-clang
+    one "quickstart" ./quickstart.sh
+    [ ! -d ../shared/kodak ] || one "rate on Kodak" kodak
+    if [ $failed -eq 0 ]; then
+        printf '%s\t%s\t%s\t%s\n' "$(git rev-parse --short HEAD)" "$(date -u +%F)" $((SECONDS - begun)) "$figure" >> docs/verified.tsv
+    fi
+fi
+echo "== all: $((SECONDS - begun)) s"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
