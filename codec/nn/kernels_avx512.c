@@ -1,0 +1,138 @@
+/* AVX-512 with VNNI: tiles of 12 positions by 32 output channels. */
+#include "codec/nn/rows.h"
+#include <immintrin.h>
+#include <string.h>
+
+enum { LANES = 16, POSITIONS = VQZ_TILE_POSITIONS, FEW = 4 };
+#define INLINE static inline __attribute__((always_inline))
+
+typedef struct sums { __m512i at[VQZ_TILE_VECTORS][POSITIONS]; } sums;
+
+INLINE __m512i load512(const void *p) { return _mm512_loadu_si512(p); }
+INLINE __m512i broadcast(const uint8_t *p) {
+    int32_t v;
+    memcpy(&v, p, sizeof v);
+    return _mm512_set1_epi32(v);
+}
+INLINE __mmask16 lanes_of(const vqz_packed *p, unsigned vector) {
+    unsigned left = p->cout - vector * LANES;
+    return left < LANES ? (__mmask16)((1u << left) - 1) : 0xffff;
+}
+/* Sixteen 8- or 16-bit elements as 32 bits; masked ones are not touched. */
+INLINE __m512i load_elements(const uint8_t *p, bool wide, __mmask16 mask) {
+    return wide ? _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(mask, p)) : _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, p));
+}
+
+/* One vector of sums for each position, requantized (spec/arithmetic.md section 2) and stored. */
+INLINE void finish(const vqz_row_job *j, unsigned vector, size_t x, unsigned positions, const __m512i *sum) {
+    const vqz_packed *p = j->packed;
+    const size_t first = (size_t)vector * LANES;
+    const __mmask16 mask = lanes_of(p, vector);
+    const __m512i mul = load512(p->mul + first), mul_odd = _mm512_srli_epi64(mul, 32);
+    const __m512i round_even = load512(p->round + first), round_odd = load512(p->round + first + LANES / 2);
+    const __m512i shift_even = load512(p->shift + first), shift_odd = load512(p->shift + first + LANES / 2);
+    const __m512i lo = load512(p->lo + first), hi = load512(p->hi + first);
+    const __m512i n = load512(p->addmul + first), n_odd = _mm512_srli_epi64(n, 32), addzero = load512(p->addzero + first);
+    const uint8_t *add = j->add ? j->add + x * j->add_step + (first << p->add16) : NULL;
+    uint8_t *dst = vqz_row_dst(j, x, vector * LANES);
+    for (unsigned i = 0; i < positions; i++, dst += j->dst_step) {
+        __m512i even = _mm512_mul_epi32(sum[i], mul), odd = _mm512_mul_epi32(_mm512_srli_epi64(sum[i], 32), mul_odd);
+        if (add) {
+            __m512i v = _mm512_sub_epi32(load_elements(add, p->add16, mask), addzero);
+            __m512i v_even = _mm512_mul_epi32(v, n), v_odd = _mm512_mul_epi32(_mm512_srli_epi64(v, 32), n_odd);
+            if (p->high) {
+                v_even = _mm512_sllv_epi64(v_even, shift_even);
+                v_odd = _mm512_sllv_epi64(v_odd, shift_odd);
+            }
+            even = _mm512_add_epi64(even, v_even);
+            odd = _mm512_add_epi64(odd, v_odd);
+            add += j->add_step;
+        }
+        if (p->leaky) {      /* t < 0 ? t >> 3 : t */
+            even = _mm512_max_epi64(even, _mm512_srai_epi64(even, 3));
+            odd = _mm512_max_epi64(odd, _mm512_srai_epi64(odd, 3));
+        }
+        even = _mm512_add_epi64(even, round_even);
+        odd = _mm512_add_epi64(odd, round_odd);
+        __m512i q;
+        if (p->high) {
+            q = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+        } else {             /* saturation to 32 bits keeps what the limits need */
+            __m512i narrow = _mm512_castsi256_si512(_mm512_cvtsepi64_epi32(_mm512_srav_epi64(even, shift_even)));
+            narrow = _mm512_inserti64x4(narrow, _mm512_cvtsepi64_epi32(_mm512_srav_epi64(odd, shift_odd)), 1);
+            q = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15), narrow);
+        }
+        q = _mm512_min_epi32(_mm512_max_epi32(q, lo), hi);
+        if (p->out16) {
+            __m256i r = _mm512_cvtepi32_epi16(q);
+            if (mask == 0xffff) _mm256_storeu_si256((__m256i *)dst, r);
+            else _mm256_mask_storeu_epi16(dst, mask, r);
+        } else {
+            __m128i r = _mm512_cvtepi32_epi8(q);
+            if (mask == 0xffff) _mm_storeu_si128((__m128i *)dst, r);
+            else _mm_mask_storeu_epi8(dst, mask, r);
+        }
+    }
+}
+
+/* Sums of `positions` x `vectors` (both constants where this is inlined). */
+INLINE void accumulate(sums *out, const vqz_row_job *j, unsigned vector, size_t x, const bool wide, const unsigned vectors, const unsigned positions) {
+    const vqz_packed *p = j->packed;
+    const size_t step = j->step, pitch = (size_t)p->groups * p->k * LANES * 4;
+    const uint8_t *w = p->weights + vector * pitch;
+    __m512i acc[VQZ_TILE_VECTORS][POSITIONS];
+    for (unsigned v = 0; v < vectors; v++) {
+        __m512i bias = load512(p->bias + (vector + v) * LANES);
+        for (unsigned i = 0; i < positions; i++) acc[v][i] = bias;
+    }
+    for (unsigned row = 0; row < p->k; row++) {
+        const uint8_t *a = j->rows[row] + x * step;
+        for (unsigned g = p->groups; g > 0; g--, a += 4, w += LANES * 4) {
+            __m512i weights[VQZ_TILE_VECTORS];
+            for (unsigned v = 0; v < vectors; v++) weights[v] = load512(w + v * pitch);
+            for (unsigned i = 0; i < positions; i++) {
+                __m512i in = broadcast(a + i * step);
+                for (unsigned v = 0; v < vectors; v++)
+                    acc[v][i] = wide ? _mm512_dpwssd_epi32(acc[v][i], in, weights[v]) : _mm512_dpbusd_epi32(acc[v][i], in, weights[v]);
+            }
+        }
+    }
+    for (unsigned v = 0; v < vectors; v++)
+        for (unsigned i = 0; i < positions; i++) out->at[v][i] = acc[v][i];
+}
+
+#define SUMS_OF(wide, vectors)                                                           \
+    (positions == POSITIONS ? accumulate(&s, j, vector, x, wide, vectors, POSITIONS)     \
+     : positions == FEW ? accumulate(&s, j, vector, x, wide, vectors, FEW)               \
+                        : accumulate(&s, j, vector, x, wide, vectors, 1))
+
+static void conv(const vqz_row_job *j, unsigned vector, unsigned vectors, size_t x, unsigned positions) {
+    sums s;
+    if (j->packed->in16) {
+        if (vectors == 2) SUMS_OF(true, 2);
+        else SUMS_OF(true, 1);
+    } else {
+        if (vectors == 2) SUMS_OF(false, 2);
+        else SUMS_OF(false, 1);
+    }
+    for (unsigned v = 0; v < vectors; v++) finish(j, vector + v, x, positions, s.at[v]);
+}
+
+static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, size_t x, unsigned positions) {
+    const vqz_packed *p = j->packed;
+    for (unsigned v = vector; v < vector + vectors; v++) {
+        __m512i sum[POSITIONS], bias = load512(p->bias + (size_t)v * LANES);
+        const uint8_t *from = j->rows[0] + x * j->step + ((size_t)v * LANES << p->in16);
+        for (unsigned i = 0; i < positions; i++)
+            sum[i] = _mm512_add_epi32(load_elements(from + i * j->step, p->in16, lanes_of(p, v)), bias);
+        finish(j, v, x, positions, sum);
+    }
+}
+
+static const vqz_simd simd = {LANES, false, POSITIONS, FEW, conv, requant};
+
+static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }
+static size_t scratch(const vqz_layer *l, uint32_t h, uint32_t w) { return vqz_rows_scratch(&simd, l, h, w); }
+static void run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *s) { vqz_rows_run(&simd, l, in, add, out, s); }
+
+const vqz_kernels vqz_kernels_avx512 = {"avx512vnni", pack, scratch, run};
