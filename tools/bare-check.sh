@@ -12,15 +12,18 @@ if [ $# -eq 0 ]; then set -- ./quickstart.sh ./test.sh; fi
 [ "$(id -u)" -eq 0 ] || { echo "bare-check.sh: needs root" >&2; exit 1; }
 root=$(cd "$(dirname "$0")/.." && pwd)
 bare=$(mktemp -d -t vqz-bare-XXXXXX)
+chmod 755 "$bare"   # apt's own user reads in it
 mounts=()
 cleanup() {
     local i
-    for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do umount "${mounts[i]}"; done
+    for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do
+        umount "${mounts[i]}" || { echo "bare-check.sh: $bare is left, ${mounts[i]} is still mounted" >&2; return; }
+    done
     if [ $keep = 1 ]; then echo "kept: $bare"; else rm -rf --one-file-system "$bare"; fi
 }
 trap cleanup EXIT
 
-mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\?\([^ ]*\).*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -1)
+mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\?\([^ ]*\).*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -1) || true
 echo "== debootstrap"
 start=$SECONDS
 debootstrap --variant=minbase bookworm "$bare" "${mirror:-http://deb.debian.org/debian}" > "$bare.log" || { tail -20 "$bare.log"; exit 1; }
@@ -40,8 +43,8 @@ copy /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources /etc/apt/auth.
 for conf in /etc/apt/apt.conf.d/*; do   # settings only, without hooks that need other packages
     grep -qiE 'invoke|hook' "$conf" || copy "$conf"
 done
-for place in proc sys dev; do
-    mount --rbind --make-rslave "/$place" "$bare/$place" 2>/dev/null || mount --bind "/$place" "$bare/$place"
+for place in proc dev dev/pts; do
+    mount --bind "/$place" "$bare/$place"
     mounts+=("$bare/$place")
 done
 git clone --quiet --no-hardlinks "$root" "$bare/root/vqz"
