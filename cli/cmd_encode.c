@@ -1,0 +1,86 @@
+#include "cli/commands.h"
+#include "cli/orientation.h"
+#include "cli/progress.h"
+#include "cli/target.h"
+#include <math.h>
+#include <string.h>
+
+/* Rows go to the encoder as they are read, its bytes to the file as they come. */
+static vqz_status encode_stream(image_reader *r, const options *o, sink *out, vqz_error *e) {
+    vqz_encoder *encoder;
+    vqz_status s = vqz_encoder_open(&encoder, &o->config.settings, o->config.model, e);
+    if (s != VQZ_OK) return s;
+    s = vqz_encoder_begin(encoder, &r->info);
+    if (s != VQZ_OK) encoder_failed(encoder, s, e);
+    while (s == VQZ_OK) {
+        image_rows rows;
+        s = image_reader_next(r, &rows, e);
+        if (s == VQZ_END) {
+            s = encoder_drain(encoder, out, e);
+            if (s == VQZ_AGAIN) s = fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder asks for more rows than the picture has");
+            break;
+        }
+        if (s != VQZ_OK) break;
+        s = vqz_encoder_send_rows(encoder, rows.pixels, rows.stride, rows.count);
+        if (s != VQZ_OK) encoder_failed(encoder, s, e);
+        else if ((s = encoder_drain(encoder, out, e)) == VQZ_AGAIN) s = VQZ_OK;
+        else if (s == VQZ_END) s = image_reader_next(r, &rows, e) == VQZ_END ? VQZ_END : fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder ended before the picture did");
+    }
+    vqz_encoder_close(encoder);
+    return s == VQZ_END ? VQZ_OK : s;
+}
+
+static vqz_status encode_target(image_reader *r, const options *o, sink *out, double *quality, vqz_error *e) {
+    image im;
+    sink file;
+    int quality_x16;
+    vqz_status s = image_load(&im, r, &o->config, e);
+    if (s != VQZ_OK) return s;
+    s = target_encode(&im, o, &file, &quality_x16, e);
+    image_free(&im);
+    if (s != VQZ_OK) return s;
+    *quality = quality_x16 / 16.0;
+    if (!sink_write(out, file.buffer, file.used)) s = sink_failed(out, e);
+    sink_close(&file);
+    return s;
+}
+
+static vqz_status encode_opened(image_reader *r, const job *j, const options *o, sink *out, double *quality, vqz_error *e) {
+    if (r->ops == &image_vqz_reader) return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "is a .vqz file already");
+    r->info.orientation = exif_orientation(r->info.meta.exif, r->info.meta.exif_size);
+    if (o->strip) r->info.meta = (vqz_metadata){0};
+    vqz_status s = job_prepare(j, o, e);
+    if (s == VQZ_OK) s = sink_open(out, j->out, e);
+    if (s != VQZ_OK) return s;
+    s = o->target_size || o->target_psnr > 0 ? encode_target(r, o, out, quality, e) : encode_stream(r, o, out, e);
+    return s == VQZ_OK ? sink_commit(out, e) : s;
+}
+
+static bool encode_one(const job *j, options *o, progress *p, vqz_error *e) {
+    source in;
+    sink out = {.fd = -1};
+    image_reader *r = NULL;
+    double start = now_seconds(), quality = (double)o->config.settings.quality;
+    vqz_status s = source_open(&in, j->in, e);
+    if (s != VQZ_OK) return false;
+    s = image_reader_open(&r, &in, &o->config, e);
+    if (s == VQZ_OK) s = encode_opened(r, j, o, &out, &quality, e);
+    if (s == VQZ_OK) {
+        const uint64_t bytes_in = in.regular ? in.size : source_offset(&in);
+        p->bytes_in += bytes_in;
+        p->bytes_out += out.written;
+        report_note(p, j->in, r->note);
+        report_result(p, "%s -> %s: %ux%u, quality %g, %llu bytes, %.3f bpp, %.1f %% of the source, %.2f s", j->in, j->out, r->info.width, r->info.height,
+                      quality, (unsigned long long)out.written, (double)out.written * 8 / ((double)r->info.width * r->info.height),
+                      bytes_in ? 100 * (double)out.written / (double)bytes_in : 0.0, now_seconds() - start);
+    }
+    image_reader_close(r);
+    sink_close(&out);
+    source_close(&in);
+    return s == VQZ_OK;
+}
+
+int cmd_encode(options *o) {
+    o->config.settings.quality = (float)(lround((double)o->config.settings.quality * 16) / 16.0);
+    return run_on_files(o, NULL, "vqz", encode_one);
+}

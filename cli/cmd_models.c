@@ -1,0 +1,103 @@
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MODEL_LIMIT = 256 << 20 };
+
+bool model_load(loaded_model *m, options *o) {
+    source in;
+    size_t size;
+    vqz_error e = {.offset = NO_OFFSET};
+    *m = (loaded_model){0};
+    if (!o->model) return true;
+    vqz_status s = source_open(&in, o->model, &e);
+    if (s == VQZ_OK) {
+        s = source_read_all(&in, &m->bytes, &size, MODEL_LIMIT, &e);
+        source_close(&in);
+    }
+    if (s == VQZ_OK) s = vqz_model_open(&m->model, m->bytes, size, &e);
+    if (s != VQZ_OK) {
+        report_error(o->model, &e);
+        free(m->bytes);
+        return false;
+    }
+    o->config.model = m->model;
+    return true;
+}
+
+void model_free(loaded_model *m) {
+    vqz_model_unref(m->model);
+    free(m->bytes);
+    *m = (loaded_model){0};
+}
+
+void print_model_id(FILE *to, const uint8_t id[VQZ_MODEL_ID_SIZE]) {
+    for (unsigned i = 0; i < VQZ_MODEL_ID_SIZE; i++) fprintf(to, "%02x", id[i]);
+}
+
+const char *model_name(const uint8_t id[VQZ_MODEL_ID_SIZE], const options *o, vqz_model **keep) {
+    vqz_model_info info;
+    *keep = NULL;
+    if (o->config.model) {
+        vqz_model_get_info(o->config.model, &info);
+        if (memcmp(info.id, id, VQZ_MODEL_ID_SIZE) == 0) return info.name;
+    }
+    for (uint32_t i = 0; i < vqz_model_builtin_count(); i++) {
+        vqz_error e;
+        if (vqz_model_builtin(keep, i, &e) != VQZ_OK) continue;
+        vqz_model_get_info(*keep, &info);
+        if (memcmp(info.id, id, VQZ_MODEL_ID_SIZE) == 0) return info.name;
+        vqz_model_unref(*keep);
+        *keep = NULL;
+    }
+    return NULL;
+}
+
+static void print_model(const vqz_model *model, const char *origin, bool json) {
+    vqz_model_info info;
+    vqz_model_get_info(model, &info);
+    const struct { const char *key, *label, *text; } texts[] = {
+        {"name", "", info.name}, {"version", "version     ", info.version}, {"licence", "licence     ", info.licence}, {"provenance", "provenance  ", info.provenance},
+        {"origin", "found in    ", origin}};
+    if (json) {
+        printf("{\"id\": \"");
+        print_model_id(stdout, info.id);
+        printf("\"");
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+            printf(", \"%s\": ", texts[i].key);
+            json_string(stdout, texts[i].text ? texts[i].text : "");
+        }
+        printf(", \"bytes\": %zu, \"levels\": %u, \"mac_per_pixel_encode\": %u, \"mac_per_pixel_decode\": %u}\n", info.size, info.levels, info.mac_per_pixel_encode,
+               info.mac_per_pixel_decode);
+        return;
+    }
+    printf("%s\n  id          ", info.name ? info.name : "?");
+    print_model_id(stdout, info.id);
+    printf("\n");
+    for (size_t i = 1; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].text && texts[i].text[0]) printf("  %s%s\n", texts[i].label, texts[i].text);
+    printf("  size        %zu bytes, %u quality levels\n  work        %u multiplications per pixel to encode, %u to decode\n", info.size, info.levels,
+           info.mac_per_pixel_encode, info.mac_per_pixel_decode);
+}
+
+int cmd_models(options *o) {
+    loaded_model loaded;
+    int code = EXIT_DONE;
+    if (!model_load(&loaded, o)) return EXIT_FAILED;
+    if (loaded.model) print_model(loaded.model, o->model, o->json);
+    for (uint32_t i = 0; i < vqz_model_builtin_count(); i++) {
+        vqz_model *model;
+        vqz_error e = {.offset = NO_OFFSET};
+        if (vqz_model_builtin(&model, i, &e) == VQZ_OK) {
+            print_model(model, i ? "this program" : "this program (default)", o->json);
+            vqz_model_unref(model);
+        } else {
+            report_error("built-in model", &e);
+            code = EXIT_FAILED;
+        }
+    }
+    model_free(&loaded);
+    return code;
+}

@@ -1,0 +1,20 @@
+#include "cli/commands.h"
+#include "cli/progress.h"
+
+static bool verify_one(const job *j, options *o, progress *p, vqz_error *e) {
+    source in;
+    image_reader *r;
+    image_rows rows;
+    vqz_status s = open_vqz(&in, &r, j->in, o, e);
+    while (s == VQZ_OK) s = image_reader_next(r, &rows, e);
+    if (s == VQZ_END && source_peek(&in, 1)) s = fail(e, VQZ_ERR_CORRUPT, source_offset(&in), "bytes follow the end of the file");
+    image_reader_close(r);
+    source_close(&in);
+    if (s != VQZ_END) return false;
+    report_result(p, "%s: good", j->in);
+    return true;
+}
+
+int cmd_verify(options *o) {
+    return run_on_files(o, "vqz", NULL, verify_one);
+}

@@ -1,0 +1,28 @@
+/* The commands, and what they share. Each returns an exit code. */
+#ifndef VQZ_CLI_COMMANDS_H
+#define VQZ_CLI_COMMANDS_H
+#include "cli/options.h"
+
+int cmd_encode(options *o);
+int cmd_decode(options *o);
+int cmd_info(options *o);
+int cmd_verify(options *o);
+int cmd_compare(options *o);
+int cmd_models(options *o);
+int cmd_help(options *o);
+
+/* A model from --model FILE; without the option both members stay NULL. Prints its own errors. */
+typedef struct loaded_model {
+    vqz_model *model;
+    uint8_t *bytes;              /* must outlive the model */
+} loaded_model;
+bool model_load(loaded_model *m, options *o);   /* also sets o->config.model */
+void model_free(loaded_model *m);
+/* Name of a built-in or loaded model with this id, or NULL; the text lives as long as *keep, which the caller unrefs. */
+const char *model_name(const uint8_t id[VQZ_MODEL_ID_SIZE], const options *o, vqz_model **keep);
+void print_model_id(FILE *to, const uint8_t id[VQZ_MODEL_ID_SIZE]);
+
+/* Opens a file that must be a .vqz; `what` is the command's name for the message. */
+vqz_status open_vqz(source *in, image_reader **r, const char *path, const options *o, vqz_error *e);
+const char *layout_name(vqz_layout l);
+#endif

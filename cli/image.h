@@ -1,0 +1,98 @@
+/* Pictures in and out of the program. A reader delivers a picture's properties, then its rows from top to bottom; a
+ * writer takes the same. Every file format is one pair of files behind these two interfaces. */
+#ifndef VQZ_CLI_IMAGE_H
+#define VQZ_CLI_IMAGE_H
+#include "cli/stream.h"
+
+typedef enum video_matrix { MATRIX_AUTO, MATRIX_BT601, MATRIX_BT709 } video_matrix;
+
+typedef struct image_config {
+    vqz_settings settings;       /* limits for every format; the rest is for .vqz */
+    vqz_model *model;            /* NULL: the built-in ones only */
+    video_matrix matrix;         /* y4m */
+    int png_level;               /* 0..9 */
+} image_config;
+
+typedef struct image_rows {
+    const uint8_t *pixels;       /* valid until the next call on the reader */
+    ptrdiff_t stride;
+    uint32_t count;
+} image_rows;
+
+/* ---- readers ---- */
+typedef struct image_reader image_reader;
+typedef struct image_reader_ops {
+    const char *name;            /* "PNG" */
+    bool (*probe)(const uint8_t *head, size_t size);
+    vqz_status (*open)(image_reader **r, source *in, const image_config *config, vqz_error *e);
+    vqz_status (*next)(image_reader *r, image_rows *rows, vqz_error *e);
+    void (*close)(image_reader *r);
+} image_reader_ops;
+extern const image_reader_ops image_png_reader, image_jpeg_reader, image_pnm_reader, image_y4m_reader, image_vqz_reader;
+
+struct image_reader {
+    const image_reader_ops *ops;
+    source *in;
+    vqz_image_info info;         /* blobs belong to the reader */
+    char note[160];              /* what the conversion changed; "" when nothing */
+    vqz_file_info file;          /* .vqz only */
+    uint64_t unverified_tiles;   /* .vqz only, so far */
+};
+
+/* Recognises the format by its first bytes. The source must outlive the reader. */
+vqz_status image_reader_open(image_reader **r, source *in, const image_config *config, vqz_error *e);
+/* VQZ_OK with at least one row, VQZ_END after the last one, or an error. */
+vqz_status image_reader_next(image_reader *r, image_rows *rows, vqz_error *e);
+void image_reader_close(image_reader *r);      /* NULL is allowed */
+
+/* For readers: VQZ_ERR_LIMIT for sizes that vqz or the settings refuse. */
+vqz_status image_check_size(uint64_t width, uint64_t height, const image_config *config, vqz_error *e);
+/* For readers: malloc of height * stride bytes within the memory limit. */
+vqz_status image_alloc(uint8_t **p, uint64_t height, uint64_t stride, const image_config *config, vqz_error *e);
+void image_note(image_reader *r, const char *text);
+
+/* ---- writers ---- */
+typedef enum image_format { FORMAT_NONE, FORMAT_PNG, FORMAT_PPM, FORMAT_PGM, FORMAT_PNM, FORMAT_PAM, FORMAT_Y4M } image_format;
+
+typedef struct image_writer image_writer;
+typedef struct image_writer_ops {
+    vqz_status (*open)(image_writer **w, sink *out, image_format format, const vqz_image_info *info, const image_config *config, vqz_error *e);
+    vqz_status (*rows)(image_writer *w, const image_rows *rows, vqz_error *e);
+    vqz_status (*finish)(image_writer *w, vqz_error *e);
+    void (*close)(image_writer *w);
+} image_writer_ops;
+extern const image_writer_ops image_png_writer, image_pnm_writer, image_y4m_writer;
+
+struct image_writer {
+    const image_writer_ops *ops;
+    sink *out;
+    uint32_t width, height;
+    vqz_layout layout;           /* of the rows that come in */
+    char note[160];              /* what the file format cannot hold */
+};
+
+image_format image_format_of(const char *name);          /* "png"; FORMAT_NONE where unknown */
+image_format image_format_of_path(const char *path);     /* by extension */
+const char *image_format_extension(image_format f);
+
+vqz_status image_writer_open(image_writer **w, sink *out, image_format format, const vqz_image_info *info,
+                             const image_config *config, vqz_error *e);
+vqz_status image_writer_rows(image_writer *w, const image_rows *rows, vqz_error *e);
+vqz_status image_writer_finish(image_writer *w, vqz_error *e);   /* all rows have come; the sink is not committed */
+void image_writer_close(image_writer *w);      /* NULL is allowed */
+
+/* One row in another layout; alpha is dropped or 255, colour becomes gray only where `to` is gray. */
+void image_convert_row(uint8_t *dst, vqz_layout to, const uint8_t *src, vqz_layout from, uint32_t width);
+
+/* ---- whole pictures ---- */
+typedef struct image {
+    vqz_image_info info;         /* blobs are borrowed from where the picture came from */
+    uint8_t *pixels;
+    size_t stride;
+} image;
+
+/* Reads all rows of a reader that was just opened. */
+vqz_status image_load(image *im, image_reader *r, const image_config *config, vqz_error *e);
+vqz_status image_to_rgb(image *im, vqz_error *e);        /* alpha over mid gray; drops alpha */
+void image_free(image *im);
+#endif

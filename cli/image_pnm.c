@@ -1,0 +1,213 @@
+/* Netpbm: P1-P6 (bitmaps, gray, colour; text and binary) and P7 (PAM). Only the first picture of a file is read. */
+#include "cli/image.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct pnm_reader {
+    image_reader base;
+    int kind;                    /* the digit after P */
+    unsigned depth;              /* samples per pixel in the file */
+    uint32_t maxval, y;
+    size_t raw_size;             /* bytes of a binary row */
+    uint8_t *raw, *row;
+    bool invert;                 /* bitmaps: 1 is black */
+} pnm_reader;
+
+static bool pnm_probe(const uint8_t *p, size_t n) { return n >= 3 && p[0] == 'P' && p[1] >= '1' && p[1] <= '7' && (p[2] <= ' ' || p[2] == '#'); }
+
+static bool is_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/* A decimal number; comments may stand before it. One white space after it is consumed. */
+static bool read_number(source *in, uint32_t *value) {
+    int c = source_getc(in);
+    while (is_space(c) || c == '#') {
+        if (c == '#')
+            while (c != '\n' && c != '\r' && c >= 0) c = source_getc(in);
+        if (c >= 0) c = source_getc(in);
+    }
+    if (c < '0' || c > '9') return false;
+    uint64_t v = 0;
+    for (; c >= '0' && c <= '9'; c = source_getc(in)) {
+        v = v * 10 + (unsigned)(c - '0');
+        if (v > UINT32_MAX) return false;
+    }
+    *value = (uint32_t)v;
+    return c < 0 || is_space(c);
+}
+
+static vqz_status bad_header(const source *in, const char *what, vqz_error *e) {
+    if (in->error) return source_short(in, e);
+    return fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad PNM header: %s", what);
+}
+
+/* PAM: lines of "KEY VALUE" up to ENDHDR. */
+static vqz_status read_pam_header(source *in, uint32_t *w, uint32_t *h, uint32_t *depth, uint32_t *maxval, vqz_error *e) {
+    char line[256];
+    *w = *h = *depth = *maxval = 0;
+    for (unsigned lines = 0; lines < 1000; lines++) {
+        size_t n = 0;
+        int c;
+        while ((c = source_getc(in)) >= 0 && c != '\n') {
+            if (n + 1 == sizeof line) return bad_header(in, "a line is too long", e);
+            line[n++] = (char)c;
+        }
+        line[n] = 0;
+        if (c < 0) return bad_header(in, "ENDHDR is missing", e);
+        char key[16] = "", junk;
+        unsigned long long v;
+        int got = sscanf(line, "%15s %llu %c", key, &v, &junk);
+        uint32_t *to = !strcmp(key, "WIDTH") ? w : !strcmp(key, "HEIGHT") ? h : !strcmp(key, "DEPTH") ? depth : !strcmp(key, "MAXVAL") ? maxval : NULL;
+        if (!strcmp(key, "ENDHDR")) return VQZ_OK;
+        if (!to) continue;       /* TUPLTYPE says no more than DEPTH for the four layouts; comments */
+        if (got != 2 || v > UINT32_MAX || strchr(line, '-')) return bad_header(in, "a value is not a number", e);
+        *to = (uint32_t)v;
+    }
+    return bad_header(in, "ENDHDR is missing", e);
+}
+
+static void pnm_close(image_reader *base) {
+    pnm_reader *r = (pnm_reader *)base;
+    free(r->raw);
+    free(r->row);
+    free(r);
+}
+
+static vqz_status read_header(pnm_reader *r, source *in, const image_config *config, vqz_error *e) {
+    uint32_t w = 0, h = 0, depth = 1;
+    uint8_t magic[2];
+    source_read(in, magic, 2);
+    r->kind = magic[1] - '0';
+    r->maxval = 1;
+    r->invert = r->kind == 1 || r->kind == 4;
+    if (r->kind == 7) {
+        vqz_status s = read_pam_header(in, &w, &h, &depth, &r->maxval, e);
+        if (s != VQZ_OK) return s;
+    } else {
+        depth = r->kind == 3 || r->kind == 6 ? 3 : 1;
+        if (!read_number(in, &w) || !read_number(in, &h)) return bad_header(in, "width and height expected", e);
+        if (!r->invert && !read_number(in, &r->maxval)) return bad_header(in, "the largest sample value expected", e);
+    }
+    if (depth < 1 || depth > 4) return bad_header(in, "DEPTH is not 1 to 4", e);
+    if (r->maxval < 1 || r->maxval > 65535) return bad_header(in, "the largest sample value is not 1 to 65535", e);
+    vqz_status s = image_check_size(w, h, config, e);
+    if (s != VQZ_OK) return s;
+    if (r->maxval > 255) image_note(&r->base, "16-bit samples reduced to 8");
+    r->depth = depth;
+    r->base.info = (vqz_image_info){.width = w, .height = h, .layout = (vqz_layout)depth};
+    r->raw_size = r->kind == 4 ? (w + 7u) / 8 : (size_t)w * depth * (r->maxval > 255 ? 2 : 1);
+    if ((s = image_alloc(&r->row, 1, (uint64_t)w * depth, config, e)) != VQZ_OK) return s;
+    return image_alloc(&r->raw, 1, r->raw_size, config, e);
+}
+
+static vqz_status pnm_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
+    pnm_reader *r = calloc(1, sizeof *r);
+    if (!r) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    r->base.ops = &image_pnm_reader;
+    r->base.in = in;
+    vqz_status s = read_header(r, in, config, e);
+    if (s != VQZ_OK) pnm_close(&r->base);
+    else *out = &r->base;
+    return s;
+}
+
+static vqz_status text_row(pnm_reader *r, size_t samples, vqz_error *e) {
+    source *in = r->base.in;
+    for (size_t i = 0; i < samples; i++) {
+        uint32_t v = 0;
+        if (r->kind == 1) {      /* bits need no space between them */
+            int c;
+            do c = source_getc(in);
+            while (is_space(c));
+            v = (uint32_t)(c - '0');
+            if (c < 0) return source_short(in, e);
+        } else if (!read_number(in, &v)) {
+            return source_peek(in, 1) || in->error ? fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample is not a number") : source_short(in, e);
+        }
+        if (v > r->maxval) return fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample is above %u", r->maxval);
+        if (r->invert) v = 1 - v;
+        r->row[i] = (uint8_t)((v * 255 + r->maxval / 2) / r->maxval);
+    }
+    return VQZ_OK;
+}
+
+static vqz_status binary_row(pnm_reader *r, size_t samples, vqz_error *e) {
+    source *in = r->base.in;
+    if (source_read(in, r->raw, r->raw_size) != r->raw_size) return source_short(in, e);
+    if (r->kind == 4) {
+        for (size_t i = 0; i < samples; i++) r->row[i] = r->raw[i >> 3] >> (7 - (i & 7)) & 1 ? 0 : 255;
+    } else if (r->maxval == 255) {
+        memcpy(r->row, r->raw, samples);
+    } else {
+        for (size_t i = 0; i < samples; i++) {
+            uint32_t v = r->maxval > 255 ? (uint32_t)r->raw[2 * i] << 8 | r->raw[2 * i + 1] : r->raw[i];
+            if (v > r->maxval) return fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample of the row that ends here is above %u", r->maxval);
+            r->row[i] = (uint8_t)((v * 255 + r->maxval / 2) / r->maxval);
+        }
+    }
+    return VQZ_OK;
+}
+
+static vqz_status pnm_next(image_reader *base, image_rows *rows, vqz_error *e) {
+    pnm_reader *r = (pnm_reader *)base;
+    if (r->y == base->info.height) return VQZ_END;
+    size_t samples = (size_t)base->info.width * r->depth;
+    vqz_status s = r->kind <= 3 ? text_row(r, samples, e) : binary_row(r, samples, e);
+    if (s != VQZ_OK) return s;
+    r->y++;
+    *rows = (image_rows){r->row, (ptrdiff_t)samples, 1};
+    return VQZ_OK;
+}
+
+const image_reader_ops image_pnm_reader = {"PNM", pnm_probe, pnm_open, pnm_next, pnm_close};
+
+/* ---- writer ---- */
+typedef struct pnm_writer {
+    image_writer base;
+    vqz_layout to;
+    uint8_t *row;
+} pnm_writer;
+
+static void pnm_writer_close(image_writer *base) {
+    pnm_writer *w = (pnm_writer *)base;
+    free(w->row);
+    free(w);
+}
+
+static vqz_status pnm_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info, const image_config *config, vqz_error *e) {
+    static const char *const tuple[] = {"", "GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
+    vqz_layout layout = info->layout;
+    bool color = layout >= VQZ_RGB, alpha = layout == VQZ_GRAYA || layout == VQZ_RGBA;
+    if (format == FORMAT_PGM && color) return fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "a PGM file has no colour; write .ppm instead");
+    if (format != FORMAT_PAM) layout = color || format == FORMAT_PPM ? VQZ_RGB : VQZ_GRAY;
+    pnm_writer *w = calloc(1, sizeof *w);
+    if (!w) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    w->base = (image_writer){.ops = &image_pnm_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
+    w->to = layout;
+    vqz_status s = image_alloc(&w->row, 1, (uint64_t)info->width * layout, config, e);
+    if (s != VQZ_OK) {
+        pnm_writer_close(&w->base);
+        return s;
+    }
+    if (alpha && format != FORMAT_PAM) snprintf(w->base.note, sizeof w->base.note, "alpha left out; .pam and .png keep it");
+    char head[160];
+    if (format == FORMAT_PAM)
+        snprintf(head, sizeof head, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %d\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n", info->width, info->height, (int)layout, tuple[layout]);
+    else
+        snprintf(head, sizeof head, "P%c\n%u %u\n255\n", layout == VQZ_RGB ? '6' : '5', info->width, info->height);
+    sink_write(to, head, strlen(head));
+    *out = &w->base;
+    return VQZ_OK;
+}
+
+static vqz_status pnm_writer_rows(image_writer *base, const image_rows *rows, vqz_error *e) {
+    pnm_writer *w = (pnm_writer *)base;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        image_convert_row(w->row, w->to, rows->pixels + (ptrdiff_t)i * rows->stride, base->layout, base->width);
+        if (!sink_write(base->out, w->row, (size_t)base->width * (size_t)w->to)) return sink_failed(base->out, e);
+    }
+    return VQZ_OK;
+}
+
+static vqz_status pnm_writer_finish(image_writer *base, vqz_error *e) { return base->out->error ? sink_failed(base->out, e) : VQZ_OK; }
+
+const image_writer_ops image_pnm_writer = {pnm_writer_open, pnm_writer_rows, pnm_writer_finish, pnm_writer_close};

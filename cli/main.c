@@ -1,0 +1,26 @@
+/* vqz: the command-line program. It uses the public interface of the library only. */
+#include "cli/commands.h"
+
+int main(int argc, char **argv) {
+    options o;
+    int code = EXIT_USAGE;
+    stream_catch_signals();
+    switch (options_parse(&o, argc, argv)) {
+    case PARSE_RUN: code = commands[o.command].run(&o); break;
+    case PARSE_HELP:
+        if (o.command == CMD_HELP && argc == 2 && argv[1][0] == '-') help_overview(stdout);
+        else help_command(stdout, o.command);
+        code = EXIT_DONE;
+        break;
+    case PARSE_VERSION:
+        printf("vqz %s\n", vqz_version());
+        code = EXIT_DONE;
+        break;
+    case PARSE_FAILED: break;
+    }
+    if (fflush(stdout) != 0 && code == EXIT_DONE) {
+        fprintf(stderr, "vqz: cannot write to standard output\n");
+        code = EXIT_FAILED;
+    }
+    return code;
+}

@@ -1,0 +1,312 @@
+#include "cli/options.h"
+#include "cli/commands.h"
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(c) (1u << (c))
+enum {
+    E = BIT(CMD_ENCODE), D = BIT(CMD_DECODE), I = BIT(CMD_INFO), V = BIT(CMD_VERIFY), C = BIT(CMD_COMPARE), M = BIT(CMD_MODELS), H = BIT(CMD_HELP),
+    FILES = E | D | I | V | C, CODEC = E | D | V | C
+};
+enum {
+    OPT_TARGET_SIZE = 256, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
+    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN
+};
+
+const option_row option_table[] = {
+    {'q', "quality", "Q", E, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
+    {'e', "effort", "N", E, "0 (fastest) to 9 (smallest file); default 4"},
+    {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
+    {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
+    {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},
+    {'f', "force", NULL, E | D, "without -o: replace files that exist"},
+    {OPT_FORMAT, "format", "TYPE", D, "png, ppm, pgm, pnm, pam or y4m; default: by the name of OUT, else png"},
+    {OPT_PNG_LEVEL, "png-level", "N", D, "zlib level of PNG files, 0 (fastest) to 9 (smallest); default 1"},
+    {OPT_STORED, "stored-orientation", NULL, D, "leave the pixels as stored and keep the orientation in EXIF"},
+    {OPT_STRIP, "strip", NULL, E | D, "drop ICC profile, EXIF and XMP; the orientation survives"},
+    {OPT_PIXEL_HASH, "pixel-hash", NULL, E, "store a hash of the decoded pixels, which every decode then checks"},
+    {OPT_TILE_SIZE, "tile-size", "N", E, "side of a tile: a multiple of 64 from 128 to 1024; default: by picture size"},
+    {OPT_PARTIAL, "partial", NULL, D | C, "take what can be decoded from a truncated or damaged file"},
+    {OPT_NO_VERIFY, "no-verify", NULL, D | C, "do not check the hashes of latents and pixels"},
+    {OPT_MATRIX, "matrix", "NAME", E | D | C, "y4m colours: bt601, bt709 or auto (bt709 from 1280 columns or 577 rows); default auto"},
+    {OPT_JSON, "json", NULL, I | C | M, "print JSON, one object per line"},
+    {OPT_MODEL, "model", "FILE", FILES | M, "use this model beside the built-in ones; encode uses it instead"},
+    {'j', "threads", "N", CODEC, "threads; default one per core. Changes no byte of the result"},
+    {OPT_CPU, "cpu", "NAME", CODEC, "auto, scalar, avx2 or avx512vnni. Changes no byte of the result"},
+    {OPT_MAX_PIXELS, "max-pixels", "N", FILES, "refuse larger pictures; default and limit 268435456"},
+    {OPT_MEMORY, "memory", "N", FILES, "refuse to allocate more for one picture; default 4Gi"},
+    {'v', "verbose", NULL, E | D | V, "a line for every file"},
+    {OPT_QUIET, "quiet", NULL, E | D | V, "errors only"},
+    {OPT_MAN, "man", NULL, H, "print the manual page in roff"},
+    {'h', "help", NULL, ~0u, "explain the command"},
+};
+const int option_count = sizeof option_table / sizeof *option_table;
+
+const command commands[CMD_COUNT] = {
+    [CMD_ENCODE] = {"encode", "[OPTION...] [-o OUT] IN...", "compress pictures to .vqz",
+        "IN is a PNG, JPEG, PNM or y4m file, - for standard input, or a folder, in which every such picture is found at any depth.\n"
+        "Without -o, photo.png becomes photo.vqz beside it, and a file that exists is left alone unless -f is given. With -o and one IN, OUT is the file to write. "
+        "With several INs or a folder, OUT is a folder: it is made where needed, and a folder's tree is mirrored in it. Files that -o names are replaced.\n"
+        "ICC profile, EXIF and XMP are kept. Pixels are stored as they are; the EXIF orientation is also written into the header, and decoders turn the picture. "
+        "16-bit samples are reduced to 8, CMYK becomes RGB; of y4m the first frame is taken.\n",
+        "vqz encode photo.jpg\n  writes photo.vqz\nvqz encode -q 50 -o web photos\n  a folder, mirrored under web/\n"
+        "vqz encode --target-size 100k -o small.vqz photo.png\n  at most 100,000 bytes\n"
+        "pngtopnm photo.png | vqz encode - > photo.vqz\n  in a pipe\n", 1, 1 << 30, cmd_encode},
+    [CMD_DECODE] = {"decode", "[OPTION...] [-o OUT] IN...", "turn .vqz files into PNG, PNM or y4m",
+        "IN is a .vqz file, - for standard input, or a folder, in which every .vqz file is found at any depth. OUT works as in vqz encode; the type of an output file "
+        "follows from its name.\n"
+        "The picture is turned upright and the orientation in its EXIF is reset to 1, so that no viewer turns it again. PNG keeps ICC profile, EXIF, XMP and CICP; the other types "
+        "hold pixels only. The same file gives the same pixels on every machine.\n",
+        "vqz decode photo.vqz\n  writes photo.png\nvqz decode -o view photos\n  a folder, mirrored under view/\n"
+        "vqz decode --format ppm -o - photo.vqz | pnmtojpeg > photo.jpg\n  in a pipe\n", 1, 1 << 30, cmd_decode},
+    [CMD_INFO] = {"info", "[OPTION...] FILE...", "show what .vqz files contain",
+        "Reads headers only: size, layout, quality, tiles, model, metadata and the memory that decoding takes.\n",
+        "vqz info photo.vqz\n  for people\nvqz info --json *.vqz\n  for programs\n", 1, 1 << 30, cmd_info},
+    [CMD_VERIFY] = {"verify", "[OPTION...] FILE...", "decode .vqz files and check every checksum and hash",
+        "Nothing is written. FILE may be a folder. The exit status is 0 only if every file is whole.\n",
+        "vqz verify -v archive\n  a line for every file of a folder\n", 1, 1 << 30, cmd_verify},
+    [CMD_COMPARE] = {"compare", "[OPTION...] A B", "measure how far two pictures are apart",
+        "A and B are pictures of any type that vqz reads, .vqz included; both are turned upright first. PSNR is taken over red, green and blue together, MS-SSIM is the "
+        "mean of the three (five scales; both sides must have 176 pixels). Transparent pictures are laid over mid gray. "
+        "Where one of the two is a .vqz file, its size is put beside that of the other.\n",
+        "vqz compare photo.png photo.vqz\n", 2, 2, cmd_compare},
+    [CMD_MODELS] = {"models", "[OPTION...]", "list the models that this program can use",
+        "A .vqz file names the model that made it and decodes with no other.\n", "vqz models\n", 0, 0, cmd_models},
+    [CMD_HELP] = {"help", "[COMMAND]", "explain a command", "Without COMMAND: an overview.\n",
+        "vqz help encode\n", 0, 1, cmd_help},
+};
+
+int command_find(const char *name) {
+    for (int i = 0; i < CMD_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0) return i;
+    return -1;
+}
+
+/* ---- values ---- */
+bool parse_bytes(const char *text, uint64_t *value) {
+    char *end;
+    double v;
+    errno = 0;
+    if (*text < '0' || *text > '9' || text[1] == 'x' || text[1] == 'X') return false;
+    v = strtod(text, &end);
+    static const char letters[] = "kMG";
+    const char *unit = *end ? strchr(letters, *end == 'K' ? 'k' : *end) : NULL;
+    if (unit) {
+        end++;
+        double base = *end == 'i' ? 1024 : 1000;
+        if (*end == 'i') end++;
+        v *= pow(base, (double)(unit - letters + 1));
+    }
+    if (*end || errno || !(v >= 0) || v > 1e18) return false;
+    *value = (uint64_t)v;
+    return true;
+}
+
+static bool parse_real(const char *text, double low, double high, double *value) {
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && !*end && *value >= low && *value <= high;
+}
+
+static bool parse_int(const char *text, long low, long high, long *value) {
+    char *end;
+    errno = 0;
+    *value = strtol(text, &end, 10);
+    return end != text && !*end && !errno && *value >= low && *value <= high;
+}
+
+static bool parse_name(const char *text, const char *const *names, unsigned *value) {
+    for (unsigned i = 0; names[i]; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *value = i;
+            return true;
+        }
+    return false;
+}
+
+/* Stores one option; returns NULL, or what was expected instead. */
+static const char *apply(options *o, int id, const char *arg) {
+    static const char *const cpus[] = {"auto", "scalar", "avx2", "avx512vnni", NULL}, *const matrices[] = {"auto", "bt601", "bt709", NULL};
+    vqz_settings *s = &o->config.settings;
+    double real;
+    long whole;
+    unsigned which;
+    switch (id) {
+    case 'q':
+        if (!parse_real(arg, 0, 100, &real)) return "a number from 0 to 100";
+        s->quality = (float)real;
+        break;
+    case 'e':
+        if (!parse_int(arg, 0, 9, &whole)) return "a whole number from 0 to 9";
+        s->effort = (int32_t)whole;
+        break;
+    case OPT_TARGET_SIZE:
+        if (!parse_bytes(arg, &o->target_size) || !o->target_size) return "a number of bytes, such as 20000, 50k or 1.5M";
+        break;
+    case OPT_TARGET_PSNR:
+        if (!parse_real(arg, 1, 100, &o->target_psnr)) return "a number of dB from 1 to 100";
+        break;
+    case 'o': o->output = arg; break;
+    case 'f': o->force = true; break;
+    case OPT_FORMAT:
+        o->format = image_format_of(arg);
+        if (o->format == FORMAT_NONE) return "png, ppm, pgm, pnm, pam or y4m";
+        break;
+    case OPT_PNG_LEVEL:
+        if (!parse_int(arg, 0, 9, &whole)) return "a whole number from 0 to 9";
+        o->config.png_level = (int)whole;
+        break;
+    case OPT_STRIP: o->strip = true; break;
+    case OPT_STORED: o->stored_orientation = true; break;
+    case OPT_PARTIAL: s->partial = 1; break;
+    case OPT_NO_VERIFY: s->verify = 0; break;
+    case OPT_PIXEL_HASH: s->pixel_hash = 1; break;
+    case OPT_TILE_SIZE:
+        if (!parse_int(arg, 128, 1024, &whole) || whole % 64) return "a multiple of 64 from 128 to 1024";
+        s->tile_size = (uint32_t)whole;
+        break;
+    case OPT_MATRIX:
+        if (!parse_name(arg, matrices, &which)) return "auto, bt601 or bt709";
+        o->config.matrix = (video_matrix)which;
+        break;
+    case OPT_JSON: o->json = true; break;
+    case OPT_MODEL: o->model = arg; break;
+    case 'j':
+        if (!parse_int(arg, 0, 1024, &whole)) return "a whole number from 0 (one per core) to 1024";
+        s->threads = (uint32_t)whole;
+        break;
+    case OPT_CPU:
+        if (!parse_name(arg, cpus, &which)) return "auto, scalar, avx2 or avx512vnni";
+        s->cpu = which;
+        break;
+    case OPT_MAX_PIXELS:
+        if (!parse_bytes(arg, &s->max_pixels) || !s->max_pixels || s->max_pixels > VQZ_MAX_PIXELS) return "a number from 1 to 268435456";
+        break;
+    case OPT_MEMORY:
+        if (!parse_bytes(arg, &s->max_memory) || !s->max_memory) return "a number of bytes, such as 512M or 4Gi";
+        break;
+    case 'v': o->verbose = true; break;
+    case OPT_QUIET: o->quiet = true; break;
+    case OPT_MAN: o->man = true; break;
+    }
+    return NULL;
+}
+
+/* ---- parser ---- */
+enum { TABLE_MAX = 64 };
+
+/* The rows of the table that a command knows, in getopt's form. */
+static void getopt_tables(command_id c, char *letters, struct option *longs) {
+    char *p = letters;
+    *p++ = ':';                  /* a missing argument is told from an unknown option */
+    for (int i = 0; i < option_count; i++) {
+        const option_row *row = &option_table[i];
+        if (!(row->commands & BIT(c))) continue;
+        if (row->id < 256) {
+            *p++ = (char)row->id;
+            if (row->argument) *p++ = ':';
+        }
+        *longs++ = (struct option){row->name, row->argument ? required_argument : no_argument, NULL, row->id};
+    }
+    *p = 0;
+    *longs = (struct option){0};
+}
+
+static const option_row *row_of(int id) {
+    for (int i = 0; i < option_count; i++)
+        if (option_table[i].id == id) return &option_table[i];
+    return NULL;
+}
+
+static parse_result complain(command_id c) {
+    fprintf(stderr, "vqz: \"vqz help %s\" explains it\n", commands[c].name);
+    return PARSE_FAILED;
+}
+
+/* getopt's '?': an option that no command or only another one knows, or a switch that was given a value. */
+static void complain_unknown(command_id c, const char *word) {
+    const option_row *other = NULL;
+    size_t n = strcspn(word, "=");
+    for (int i = 0; i < option_count; i++) {
+        const option_row *row = &option_table[i];
+        if (strncmp(word, "--", 2) == 0 ? strlen(row->name) == n - 2 && strncmp(word + 2, row->name, n - 2) == 0 : optopt == row->id) other = row;
+    }
+    if (strncmp(word, "--", 2) != 0) fprintf(stderr, "vqz %s: no option -%c", commands[c].name, optopt);
+    else if (other && (other->commands & BIT(c))) fprintf(stderr, "vqz %s: --%s takes no value", commands[c].name, other->name);
+    else fprintf(stderr, "vqz %s: no option %.*s, or it is ambiguous", commands[c].name, (int)n, word);
+    if (other && !(other->commands & BIT(c)))
+        for (int i = 0; i < CMD_COUNT; i++)
+            if (other->commands & BIT(i)) {
+                fprintf(stderr, " (vqz %s has it)", commands[i].name);
+                break;
+            }
+    fputc('\n', stderr);
+}
+
+static bool check_inputs(const options *o) {
+    const command *c = &commands[o->command];
+    int stdins = 0;
+    for (int i = 0; i < o->input_count; i++) {
+        stdins += strcmp(o->inputs[i], "-") == 0;
+        if (!o->inputs[i][0]) {
+            fprintf(stderr, "vqz %s: an empty file name\n", c->name);
+            return false;
+        }
+    }
+    if (o->input_count < c->min_inputs) fprintf(stderr, "vqz %s: %s\n", c->name, c->min_inputs == 2 ? "two pictures are needed" : "which file?");
+    else if (o->input_count > c->max_inputs) fprintf(stderr, "vqz %s: too many arguments: %s\n", c->name, o->inputs[c->max_inputs]);
+    else if (stdins > 1) fprintf(stderr, "vqz %s: standard input can be read only once\n", c->name);
+    else if (o->target_size && o->target_psnr > 0) fprintf(stderr, "vqz %s: --target-size and --target-psnr exclude each other\n", c->name);
+    else return true;
+    return false;
+}
+
+parse_result options_parse(options *o, int argc, char **argv) {
+    *o = (options){.config.png_level = 1};
+    vqz_settings_init(&o->config.settings);
+    if (argc < 2) {
+        help_overview(stderr);
+        return PARSE_FAILED;
+    }
+    int c = command_find(argv[1]);
+    if (c < 0) {
+        o->command = CMD_HELP;
+        if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) return PARSE_VERSION;
+        if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) return PARSE_HELP;
+        fprintf(stderr, "vqz: no command \"%s\"; there are", argv[1]);
+        for (int i = 0; i < CMD_COUNT; i++) fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
+        fputc('\n', stderr);
+        return PARSE_FAILED;
+    }
+    o->command = (command_id)c;
+    char letters[TABLE_MAX];
+    struct option longs[TABLE_MAX];
+    getopt_tables(o->command, letters, longs);
+    argc--;
+    argv++;
+    opterr = 0;
+    for (;;) {
+        int at = optind, id = getopt_long(argc, argv, letters, longs, NULL);
+        if (id == -1) break;
+        if (id == 'h') return PARSE_HELP;
+        if (id == ':') {
+            fprintf(stderr, "vqz %s: %s needs a value\n", commands[c].name, argv[optind - 1]);
+            return complain(o->command);
+        }
+        if (id == '?') {
+            complain_unknown(o->command, argv[optind > at ? optind - 1 : at]);
+            return complain(o->command);
+        }
+        const char *expected = apply(o, id, optarg);
+        if (expected) {
+            fprintf(stderr, "vqz %s: --%s %s: expected %s\n", commands[c].name, row_of(id)->name, optarg, expected);
+            return PARSE_FAILED;
+        }
+    }
+    o->inputs = argv + optind;
+    o->input_count = argc - optind;
+    return check_inputs(o) ? PARSE_RUN : complain(o->command);
+}

@@ -1,0 +1,53 @@
+/* The command line: one table of commands and one of options drive the parser, the help texts and the manual page. */
+#ifndef VQZ_CLI_OPTIONS_H
+#define VQZ_CLI_OPTIONS_H
+#include "cli/image.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+typedef enum command_id { CMD_ENCODE, CMD_DECODE, CMD_INFO, CMD_VERIFY, CMD_COMPARE, CMD_MODELS, CMD_HELP, CMD_COUNT } command_id;
+
+typedef struct options {
+    command_id command;
+    image_config config;         /* config.model is set by model_load */
+    uint64_t target_size;        /* 0: none */
+    double target_psnr;          /* 0: none */
+    const char *output;          /* NULL: beside the input */
+    const char *model;           /* file name, or NULL */
+    image_format format;
+    bool strip, force, json, stored_orientation, quiet, verbose, man;
+    char **inputs;
+    int input_count;
+} options;
+
+typedef struct command {
+    const char *name, *usage, *summary;
+    const char *text;            /* paragraphs; each ends with a newline */
+    const char *examples;        /* lines "COMMAND\n  what it does\n" */
+    int min_inputs, max_inputs;
+    int (*run)(options *o);
+} command;
+extern const command commands[CMD_COUNT];
+
+typedef struct option_row {
+    int id;                      /* short letter, or a number above 255 */
+    const char *name, *argument; /* argument NULL: a switch */
+    unsigned commands;           /* bit per command_id */
+    const char *help;
+} option_row;
+extern const option_row option_table[];
+extern const int option_count;
+
+typedef enum parse_result { PARSE_RUN, PARSE_HELP, PARSE_VERSION, PARSE_FAILED } parse_result;
+/* Messages go to stderr. argv is permuted; o->inputs points into it. */
+parse_result options_parse(options *o, int argc, char **argv);
+/* Index in commands, or -1. */
+int command_find(const char *name);
+/* "12k" -> 12000, "1Mi" -> 1048576; false for anything else. */
+bool parse_bytes(const char *text, uint64_t *value);
+
+/* help.c */
+void help_overview(FILE *to);
+void help_command(FILE *to, command_id c);
+void help_man(FILE *to);
+#endif

@@ -1,0 +1,210 @@
+#include "cli/paths.h"
+#include "cli/progress.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct walk {
+    job_list *list;
+    const options *o;
+    const char *input, *extension;
+    const char *folder;          /* -o as a folder, or NULL */
+} walk;
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* The dot before a known extension, or NULL. */
+static const char *known_extension(const char *path, const char *only) {
+    static const char *const pictures[] = {"png", "jpg", "jpeg", "jpe", "jfif", "pnm", "ppm", "pgm", "pbm", "pam", "y4m", NULL};
+    const char *dot = strrchr(file_name(path), '.');
+    if (!dot || dot == file_name(path)) return NULL;
+    if (only) return strcasecmp(dot + 1, only) == 0 ? dot : NULL;
+    for (size_t i = 0; pictures[i]; i++)
+        if (strcasecmp(dot + 1, pictures[i]) == 0) return dot;
+    return NULL;
+}
+
+static char *join(const char *folder, const char *name) {
+    size_t n = strlen(folder), size = n + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path) snprintf(path, size, "%s%s%s", folder, n && folder[n - 1] != '/' ? "/" : "", name);
+    return path;
+}
+
+/* `path` with its known extension replaced, in `folder` where that is given. */
+static char *output_name(const walk *w, const char *path) {
+    const char *dot = known_extension(path, w->input);
+    size_t stem = dot ? (size_t)(dot - path) : strlen(path), size = stem + strlen(w->extension) + 2;
+    char *name = malloc(size);
+    if (!name) return NULL;
+    snprintf(name, size, "%.*s.%s", (int)stem, path, w->extension);
+    if (!w->folder) return name;
+    char *inside = join(w->folder, name);
+    free(name);
+    return inside;
+}
+
+/* Takes over both strings; NULL ones mean that memory ran out. */
+static bool add_job(job_list *l, job j, bool has_output) {
+    if (l->count == l->capacity) {
+        size_t capacity = l->capacity ? 2 * l->capacity : 64;
+        job *bigger = realloc(l->jobs, capacity * sizeof *bigger);
+        if (bigger) {
+            l->jobs = bigger;
+            l->capacity = capacity;
+        }
+    }
+    if (l->count == l->capacity || !j.in || (has_output && !j.out)) {
+        free(j.in);
+        free(j.out);
+        fprintf(stderr, "vqz: out of memory\n");
+        return false;
+    }
+    l->jobs[l->count++] = j;
+    return true;
+}
+
+/* `relative`: the file's path below the folder that was given, which the output tree mirrors. */
+static bool add_file(const walk *w, const char *path, const char *relative) {
+    job j = {.in = strdup(path), .derived = w->o->output == NULL, .make_folders = w->folder != NULL};
+    if (w->extension) j.out = output_name(w, w->folder ? relative : path);
+    return add_job(w->list, j, w->extension != NULL);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+static bool add_folder(const walk *w, const char *path, const char *relative) {
+    struct dirent **names;
+    int count = scandir(path, &names, NULL, by_name);
+    bool good = true;
+    if (count < 0) {
+        fprintf(stderr, "vqz: %s: cannot open the folder: %s\n", path, strerror(errno));
+        w->list->failed++;
+        return true;
+    }
+    for (int i = 0; i < count; i++) {
+        const char *name = names[i]->d_name;
+        struct stat st;
+        if (good && name[0] != '.') {          /* hidden ones are not the user's pictures; our temporary files are among them */
+            char *inner = join(path, name), *below = join(relative, name);
+            good = inner && below;
+            if (good && lstat(inner, &st) == 0) {
+                if (S_ISDIR(st.st_mode)) good = add_folder(w, inner, below);
+                else if ((S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && !is_folder(inner))) && known_extension(name, w->input)) good = add_file(w, inner, below);
+            }
+            free(inner);
+            free(below);
+        }
+        free(names[i]);
+    }
+    free(names);
+    return good;
+}
+
+static int by_output(const void *a, const void *b) {
+    const job *p = *(job *const *)a, *q = *(job *const *)b;
+    int order = strcmp(p->out, q->out);
+    return order ? order : (p > q) - (p < q);
+}
+
+static bool mark_clashes(job_list *l) {
+    job **sorted = malloc((l->count ? l->count : 1) * sizeof *sorted);
+    if (!sorted) return false;
+    for (size_t i = 0; i < l->count; i++) sorted[i] = &l->jobs[i];
+    qsort(sorted, l->count, sizeof *sorted, by_output);
+    for (size_t i = 1; i < l->count; i++)
+        if (strcmp(sorted[i]->out, sorted[i - 1]->out) == 0) sorted[i]->clash = sorted[i - 1]->clash ? sorted[i - 1]->clash : sorted[i - 1];
+    free(sorted);
+    return true;
+}
+
+static int usage(const options *o, const char *text) {
+    fprintf(stderr, "vqz %s: %s\n", commands[o->command].name, text);
+    return EXIT_USAGE;
+}
+
+/* Standard input or output is one of the ends. */
+static int add_pipe(walk *w, const char *in) {
+    const options *o = w->o;
+    const char *out = o->output ? o->output : "-";
+    if (w->folder) return usage(o, "standard input has no name to use in a folder; give -o a file");
+    if (w->extension && strcmp(out, "-") == 0 && isatty(STDOUT_FILENO)) return usage(o, "standard output is a terminal; use -o FILE");
+    return add_job(w->list, (job){.in = strdup(in), .out = w->extension ? strdup(out) : NULL}, w->extension != NULL) ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int add_input(walk *w, const char *in) {
+    const options *o = w->o;
+    const size_t before = w->list->count;
+    const int failed = w->list->failed;
+    if (strcmp(in, "-") == 0 || (o->output && strcmp(o->output, "-") == 0)) return add_pipe(w, in);
+    if (is_folder(in)) {
+        if (!add_folder(w, in, "")) return EXIT_FAILED;
+        if (w->list->count == before && w->list->failed == failed) {
+            fprintf(stderr, "vqz: %s: no %s in this folder\n", in, w->input ? ".vqz files" : "pictures");
+            w->list->failed++;
+        }
+        return EXIT_DONE;
+    }
+    if (w->folder || !o->output || !w->extension) return add_file(w, in, file_name(in)) ? EXIT_DONE : EXIT_FAILED;
+    return add_job(w->list, (job){.in = strdup(in), .out = strdup(o->output)}, true) ? EXIT_DONE : EXIT_FAILED;
+}
+
+int jobs_make(job_list *l, const options *o, const char *input, const char *extension) {
+    *l = (job_list){0};
+    walk w = {.list = l, .o = o, .input = input, .extension = extension};
+    bool folder = o->input_count > 1;
+    for (int i = 0; i < o->input_count; i++) folder |= is_folder(o->inputs[i]);
+    if (o->output && extension) {
+        size_t n = strlen(o->output);
+        if (!n) return usage(o, "an empty output name");
+        if (folder && strcmp(o->output, "-") == 0) return usage(o, "several files cannot go to standard output");
+        folder |= o->output[n - 1] == '/' || is_folder(o->output);
+        if (folder && !is_folder(o->output) && access(o->output, F_OK) == 0) return usage(o, "several files cannot go into one: -o must name a folder");
+        if (folder) w.folder = o->output;
+    }
+    for (int i = 0; i < o->input_count; i++) {
+        int code = add_input(&w, o->inputs[i]);
+        if (code != EXIT_DONE) return code;
+    }
+    return extension && !mark_clashes(l) ? EXIT_FAILED : EXIT_DONE;
+}
+
+void jobs_free(job_list *l) {
+    for (size_t i = 0; i < l->count; i++) {
+        free(l->jobs[i].in);
+        free(l->jobs[i].out);
+    }
+    free(l->jobs);
+    *l = (job_list){0};
+}
+
+static vqz_status make_folders(char *path, vqz_error *e) {
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/') continue;
+        *p = 0;
+        bool failed = mkdir(path, 0777) != 0 && errno != EEXIST;
+        if (failed) fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot make the folder %s: %s", path, strerror(errno));
+        *p = '/';
+        if (failed) return VQZ_ERR_ARGUMENT;
+    }
+    return VQZ_OK;
+}
+
+vqz_status job_prepare(const job *j, const options *o, vqz_error *e) {
+    if (j->clash) return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s is already made from %s", j->out, j->clash->in);
+    if (j->derived && !o->force && access(j->out, F_OK) == 0)
+        return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s exists; use -f to replace it or -o for another name", j->out);
+    return j->make_folders ? make_folders(j->out, e) : VQZ_OK;
+}

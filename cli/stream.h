@@ -1,0 +1,64 @@
+/* Bytes in and out of the program: files, pipes and memory. Outputs to files are atomic: a temporary file in the same
+ * folder that takes the final name only when it is complete. */
+#ifndef VQZ_CLI_STREAM_H
+#define VQZ_CLI_STREAM_H
+#include <stdbool.h>
+#include <stdio.h>
+#include "vqz/vqz.h"
+
+#define NO_OFFSET UINT64_MAX
+
+/* Fills *e and returns `status`. */
+vqz_status fail(vqz_error *e, vqz_status status, uint64_t offset, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+typedef struct source {
+    const uint8_t *data;         /* bytes not yet read: data[pos..end) */
+    size_t pos, end;
+    uint64_t base;               /* offset in the input of data[0] */
+    int fd;                      /* -1: memory */
+    bool regular;                /* a regular file: pread works, `size` is known */
+    uint64_t size;
+    int error;                   /* errno of a failed read */
+    uint8_t *buffer;
+} source;
+
+vqz_status source_open(source *s, const char *path, vqz_error *e);   /* "-": standard input */
+void source_open_memory(source *s, const void *data, size_t size);
+void source_close(source *s);
+/* At least one more byte in data[pos..end), or false at the end of the input. Call only when pos == end. */
+bool source_fill(source *s);
+/* Reads up to n bytes; fewer only at the end or after an error. */
+size_t source_read(source *s, void *to, size_t n);
+int source_getc(source *s);      /* -1 at the end */
+/* How many of the next n bytes there are; they stand at data[pos] and are not consumed. n > 1 only before the first read. */
+size_t source_peek(source *s, size_t n);
+static inline uint64_t source_offset(const source *s) { return s->base + s->pos; }
+/* Why a read came back short: the end of the file or an I/O error. */
+vqz_status source_short(const source *s, vqz_error *e);
+/* Everything that is left, in one block that the caller frees; VQZ_ERR_LIMIT above `limit`. */
+vqz_status source_read_all(source *s, uint8_t **data, size_t *size, uint64_t limit, vqz_error *e);
+
+typedef struct sink {
+    int fd;                      /* -1: memory */
+    char *path, *temp;           /* final and temporary name; temp NULL where the output is written in place (a pipe, a device) */
+    uint64_t written;
+    uint8_t *buffer;             /* memory: everything written so far */
+    size_t used, capacity;
+    int error;
+} sink;
+
+vqz_status sink_open(sink *s, const char *path, vqz_error *e);       /* "-": standard output */
+void sink_open_memory(sink *s);
+/* Errors are kept: sink_commit reports them. */
+bool sink_write(sink *s, const void *data, size_t size);
+/* Ends the output under its final name. On failure nothing is left behind. */
+vqz_status sink_commit(sink *s, vqz_error *e);
+/* Releases everything; what was not committed is removed. */
+void sink_close(sink *s);
+/* Why the last write failed. */
+vqz_status sink_failed(const sink *s, vqz_error *e);
+
+/* SIGINT, SIGTERM and SIGHUP remove the temporary file before they end the program. */
+void stream_catch_signals(void);
+#endif
