@@ -282,7 +282,7 @@ static void test_overhead(void **state) {
         h.quality_x16 = 1600;
         uint8_t payload[64];
         file f = write_file(&h, NULL);
-        assert_true(f.size - payload_of(0, payload) <= 64);
+        assert_true(f.size - payload_of(0, payload) <= 62);   /* as the specification says; the aim was 64 */
         drop(&f);
     }
 }
