@@ -1,0 +1,175 @@
+/* Speed of typical layers with every kernel variant, beside the machine's own peak.
+ * Usage: bench_kernels [milliseconds per measurement, default 100] */
+#include "base/bytes.h"
+#include "base/cpu.h"
+#include "codec/nn/nn.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef struct layer_case {
+    const char *name;
+    vqz_type in, out, add;
+    unsigned cin, cout, k, stride, act, shuffle, h, w;   /* cout before the shuffle */
+    bool has_add, requant;
+} layer_case;
+
+/* Sizes of a tile of 512 x 512 pixels. */
+static const layer_case cases[] = {
+    {"3x3 128-128 u8", VQZ_T_U8, VQZ_T_U8, VQZ_T_U8, 128, 128, 3, 1, VQZ_ACT_RELU, 1, 64, 64, false, false},
+    {"3x3 128-128 s8 + s8", VQZ_T_S8, VQZ_T_S8, VQZ_T_S8, 128, 128, 3, 1, VQZ_ACT_LEAKY, 1, 64, 64, true, false},
+    {"3x3 64-64 u8", VQZ_T_U8, VQZ_T_U8, VQZ_T_U8, 64, 64, 3, 1, VQZ_ACT_RELU, 1, 128, 128, false, false},
+    {"3x3 32-32 u8", VQZ_T_U8, VQZ_T_U8, VQZ_T_U8, 32, 32, 3, 1, VQZ_ACT_RELU, 1, 128, 128, false, false},
+    {"3x3 64-48 + s16, shuffle 4", VQZ_T_S8, VQZ_T_S16, VQZ_T_S16, 64, 48, 3, 1, VQZ_ACT_NONE, 4, 128, 128, true, false},
+    {"5x5 12-64 stride 2", VQZ_T_S8, VQZ_T_S8, VQZ_T_U8, 12, 64, 5, 2, VQZ_ACT_LEAKY, 1, 256, 256, false, false},
+    {"1x1 64-128 + s8", VQZ_T_U8, VQZ_T_S8, VQZ_T_S8, 64, 128, 1, 1, VQZ_ACT_NONE, 1, 64, 64, true, false},
+    {"1x1 128-64", VQZ_T_S8, VQZ_T_U8, VQZ_T_U8, 128, 64, 1, 1, VQZ_ACT_RELU, 1, 64, 64, false, false},
+    {"1x1 128-512, shuffle 2", VQZ_T_S8, VQZ_T_S8, VQZ_T_U8, 128, 512, 1, 1, VQZ_ACT_NONE, 2, 64, 64, false, false},
+    {"1x1 s16 320-768, shuffle 4", VQZ_T_S16, VQZ_T_S16, VQZ_T_U8, 320, 768, 1, 1, VQZ_ACT_NONE, 4, 32, 32, false, false},
+    {"1x1 s16 768-320", VQZ_T_S16, VQZ_T_S16, VQZ_T_U8, 768, 320, 1, 1, VQZ_ACT_NONE, 1, 32, 32, false, false},
+    {"3x3 mixed 290-128, 12x12", VQZ_T_MIXED, VQZ_T_S16, VQZ_T_U8, 290, 128, 3, 1, VQZ_ACT_NONE, 1, 12, 12, false, false},
+    {"requant 128 s16-s8", VQZ_T_S16, VQZ_T_S8, VQZ_T_U8, 128, 128, 1, 1, VQZ_ACT_NONE, 1, 64, 64, false, true},
+};
+
+static double now(void) {
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static uint8_t *noise(size_t n) {
+    static uint32_t seed = 1;
+    uint8_t *p = malloc(n);
+    for (size_t i = 0; p && i < n; i++) p[i] = (uint8_t)((seed = seed * 1664525 + 1013904223) >> 24);
+    if (!p) exit(1);
+    return p;
+}
+
+static vqz_tensor_def tensor(vqz_type type, unsigned channels) {
+    return (vqz_tensor_def){type, (uint16_t)channels, (uint16_t)(type == VQZ_T_MIXED ? channels / 2 : 0), type == VQZ_T_S16 ? 2047 : 0};
+}
+
+/* Seconds of one run, the best of those that fit in `budget` seconds; 0 where the network is refused. */
+static double measure(const layer_case *c, const vqz_kernels *kernels, double budget, uint64_t *macs) {
+    const unsigned r2 = c->shuffle * c->shuffle;
+    vqz_tensor_def tensors[3] = {tensor(c->in, c->cin), tensor(c->add, c->cout), tensor(c->out, c->cout / r2)};
+    if (!c->has_add) tensors[1] = tensors[2];
+    const unsigned dst = c->has_add ? 2 : 1;
+    const size_t weights = (size_t)c->k * c->k * c->cin * c->cout;
+    uint8_t *w = noise(2 * weights), *bias = calloc(c->cout, 4), *n = calloc(c->cout, 4), *m = calloc(c->cout, 2), *s = calloc(c->cout, 1);
+    if (!bias || !n || !m || !s) exit(1);
+    for (size_t i = 0; i < weights; i++) {
+        if (c->in == VQZ_T_S16) vqz_store16(w + 2 * i, (uint16_t)(w[2 * i] - 128));
+        else if (w[i] == 128) w[i] = 0;
+    }
+    for (unsigned o = 0; o < c->cout; o++) {
+        vqz_store16(m + 2 * o, 20000);
+        s[o] = c->requant ? 15 : 25;
+        vqz_store32(n + 4 * o, 1 << 25);
+    }
+    const vqz_layer_def layer = {.op = c->requant ? VQZ_OP_REQUANT : VQZ_OP_CONV, .k = (uint8_t)c->k, .stride = (uint8_t)c->stride,
+        .act = (uint8_t)c->act, .shuffle = (uint8_t)c->shuffle, .src = 0, .dst = (uint8_t)dst, .add = c->has_add ? 1 : VQZ_NO_TENSOR,
+        .cin = (uint16_t)c->cin, .cout = (uint16_t)c->cout, .weights = w, .bias = bias, .mul = m, .shift = s, .addmul = n};
+    vqz_memory mem;
+    vqz_memory_init(&mem, 1 << 30);
+    vqz_net *net;
+    vqz_error e;
+    double best = 0;
+    if (vqz_net_create(&net, &mem, kernels, c->name, tensors, dst + 1, dst, &layer, 1, &e) == VQZ_OK) {
+        uint32_t oh, ow;
+        size_t size;
+        if (vqz_net_plan(net, c->h, c->w, &oh, &ow, &size, &e) != VQZ_OK) exit(1);
+        void *in = noise((size_t)c->h * c->w * c->cin * 2), *add = noise((size_t)c->h * c->w * c->cout * 2), *scratch = malloc(size + 64);
+        void *out = malloc((size_t)oh * ow * c->cout * 2);
+        if (!scratch || !out) exit(1);
+        const uint32_t ch = (c->h + c->stride - 1) / c->stride, cw = (c->w + c->stride - 1) / c->stride;
+        const vqz_view views[2] = {{in, c->h, c->w, c->cin}, {add, ch, cw, c->cout}}, result = {out, oh, ow, c->cout / r2};
+        *macs = vqz_net_macs(net, c->h, c->w);
+        void *aligned = (void *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
+        for (double start = now(), t0 = start; t0 - start < budget;) {
+            vqz_net_run(net, views, &result, aligned);
+            double t1 = now();
+            if (best == 0 || t1 - t0 < best) best = t1 - t0;
+            t0 = t1;
+        }
+        free(in), free(add), free(scratch), free(out);
+        vqz_net_free(net, &mem);
+    } else {
+        fprintf(stderr, "%s\n", e.text);
+    }
+    free(w), free(bias), free(n), free(m), free(s);
+    return best;
+}
+
+/* ---- the machine's peak: independent chains of the multiply-add alone, GMAC/s ---------------------------- */
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+enum { CHAINS = 12, ROUNDS = 200000, TRIES = 20 };
+
+__attribute__((target("avx512f,avx512vnni"))) static double peak_avx512(void) {
+    double best = 1;
+    for (int t = 0; t < TRIES; t++) {
+        __m512i acc[CHAINS], a = _mm512_set1_epi32(t), b = _mm512_set1_epi32(t + 1);
+        for (int i = 0; i < CHAINS; i++) acc[i] = a;
+        double start = now();
+        for (int r = 0; r < ROUNDS; r++) {
+#define STEP(i) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(acc[i]) : "v"(a), "v"(b));
+            STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
+#undef STEP
+        }
+        double s = now() - start;
+        if (s < best) best = s;
+    }
+    return 64.0 * CHAINS * ROUNDS / best * 1e-9;
+}
+
+__attribute__((target("avx2"))) static double peak_avx2(void) {
+    double best = 1;
+    for (int t = 0; t < TRIES; t++) {
+        __m256i acc[CHAINS], a = _mm256_set1_epi32(t), b = _mm256_set1_epi32(t + 1), p;
+        for (int i = 0; i < CHAINS; i++) acc[i] = a;
+        double start = now();
+        for (int r = 0; r < ROUNDS; r++) {
+#define STEP(i) __asm__ volatile("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0" : "+x"(acc[i]), "=&x"(p) : "x"(a), "x"(b));
+            STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
+#undef STEP
+        }
+        double s = now() - start;
+        if (s < best) best = s;
+    }
+    return 16.0 * CHAINS * ROUNDS / best * 1e-9;
+}
+#else
+static double peak_avx512(void) { return 0; }
+static double peak_avx2(void) { return 0; }
+#endif
+
+int main(int argc, char **argv) {
+    const double budget = (argc > 1 ? atof(argv[1]) : 100) * 1e-3;
+    static const unsigned cpus[] = {VQZ_CPU_SCALAR, VQZ_CPU_AVX2, VQZ_CPU_AVX512VNNI};
+    const unsigned features = vqz_cpu_features();
+    const double peaks[] = {0, features & VQZ_FEATURE_AVX2 ? peak_avx2() : 0, features & VQZ_FEATURE_AVX512VNNI ? peak_avx512() : 0};
+    printf("peak of multiply-adds: vpmaddwd %.0f GMAC/s, vpdpbusd %.0f GMAC/s (16-bit inputs: half)\n", peaks[1], peaks[2]);
+    printf("GMAC/s (requant: 10^9 elements/s), %% of the 8-bit peak of its instruction; one thread, best run\n%-28s", "");
+    for (int v = 0; v < 3; v++)
+        if (vqz_kernels_get(cpus[v])) printf("%17s", vqz_kernels_name(vqz_kernels_get(cpus[v])));
+    printf("\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const layer_case *c = &cases[i];
+        printf("%-28s", c->name);
+        for (int v = 0; v < 3; v++) {
+            const vqz_kernels *k = vqz_kernels_get(cpus[v]);
+            uint64_t macs = 0;
+            if (!k) continue;
+            double s = measure(c, k, budget, &macs);
+            if (c->requant) macs = (uint64_t)c->h * c->w * c->cin;
+            double rate = s > 0 ? (double)macs / s * 1e-9 : 0;
+            if (peaks[v] > 0 && !c->requant) printf("%11.1f %4.0f%%", rate, 100 * rate / peaks[v]);
+            else printf("%11.1f      ", rate);
+            fflush(stdout);
+        }
+        printf("\n");
+    }
+    return 0;
+}
