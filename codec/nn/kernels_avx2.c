@@ -4,7 +4,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-enum { LANES = 8, POSITIONS = 6, FEW = 2 };
+enum { LANES = 8, POSITIONS = 6 };
 #define INLINE static inline __attribute__((always_inline))
 
 typedef struct sums { __m256i at[VQZ_TILE_VECTORS][POSITIONS]; } sums;
@@ -39,7 +39,7 @@ INLINE __m256i leak(__m256i t) {
     __m256d less = _mm256_castsi256_pd(_mm256_blend_epi32(low, high, 0xaa));
     return _mm256_castpd_si256(_mm256_blendv_pd(_mm256_castsi256_pd(t), less, _mm256_castsi256_pd(t)));
 }
-/* The lower halves of eight 64-bit lanes, even lanes first, interleaved. */
+/* The lower halves of the 64-bit lanes, alternating. */
 INLINE __m256i interleave(__m256i even, __m256i odd) { return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa); }
 INLINE __m256i sign_extend(__m256i x) {      /* the even 32-bit lanes */
     return _mm256_blend_epi32(x, _mm256_shuffle_epi32(_mm256_srai_epi32(x, 31), 0xa0), 0xaa);
@@ -68,29 +68,31 @@ INLINE void finish(const vqz_row_job *j, unsigned vector, size_t x, unsigned pos
     const __m256i shift_even = load256(p->shift + first), shift_odd = load256(p->shift + first + LANES / 2);
     const __m256i lo = load256(p->lo + first), hi = load256(p->hi + first);
     const __m256i n = load256(p->addmul + first), n_odd = _mm256_srli_epi64(n, 32), addzero = load256(p->addzero + first);
+    const bool high = p->high, leaky = p->leaky, add16 = p->add16, out16 = p->out16;
+    const size_t add_step = j->add_step, dst_step = j->dst_step;
     const uint8_t *add = j->add ? j->add + x * j->add_step + (first << p->add16) : NULL;
     uint8_t *dst = vqz_row_dst(j, x, vector * LANES);
-    for (unsigned i = 0; i < positions; i++, dst += j->dst_step) {
+    for (unsigned i = 0; i < positions; i++, dst += dst_step) {
         __m256i even = _mm256_mul_epi32(sum[i], mul), odd = _mm256_mul_epi32(_mm256_srli_epi64(sum[i], 32), mul_odd);
         if (add) {
-            __m256i v = _mm256_sub_epi32(load_elements(add, p->add16, lanes), addzero);
+            __m256i v = _mm256_sub_epi32(load_elements(add, add16, lanes), addzero);
             __m256i v_even = _mm256_mul_epi32(v, n), v_odd = _mm256_mul_epi32(_mm256_srli_epi64(v, 32), n_odd);
-            if (p->high) {
+            if (high) {
                 v_even = _mm256_sllv_epi64(v_even, shift_even);
                 v_odd = _mm256_sllv_epi64(v_odd, shift_odd);
             }
             even = _mm256_add_epi64(even, v_even);
             odd = _mm256_add_epi64(odd, v_odd);
-            add += j->add_step;
+            add += add_step;
         }
-        if (p->leaky) {
+        if (leaky) {
             even = leak(even);
             odd = leak(odd);
         }
         even = _mm256_add_epi64(even, round_even);
         odd = _mm256_add_epi64(odd, round_odd);
         __m256i q;
-        if (p->high) {
+        if (high) {
             q = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
             q = _mm256_min_epi32(_mm256_max_epi32(q, lo), hi);
         } else {
@@ -99,7 +101,7 @@ INLINE void finish(const vqz_row_job *j, unsigned vector, size_t x, unsigned pos
             odd = shift_right(odd, shift_odd, _mm256_srlv_epi64(top, shift_odd));
             q = interleave(clamp64(even, sign_extend(lo), sign_extend(hi)), clamp64(odd, sign_extend(lo_odd), sign_extend(hi_odd)));
         }
-        store(dst, q, p->out16, lanes);
+        store(dst, q, out16, lanes);
     }
 }
 
@@ -128,17 +130,17 @@ INLINE void accumulate(sums *out, const vqz_row_job *j, unsigned vector, size_t 
         for (unsigned i = 0; i < positions; i++) out->at[v][i] = acc[v][i];
 }
 
+INLINE void accumulate_width(sums *s, const vqz_row_job *j, unsigned vector, size_t x, const unsigned vectors, unsigned positions) {
+    if (positions == POSITIONS) accumulate(s, j, vector, x, vectors, POSITIONS);
+    else if (positions == 4) accumulate(s, j, vector, x, vectors, 4);
+    else if (positions == 2) accumulate(s, j, vector, x, vectors, 2);
+    else accumulate(s, j, vector, x, vectors, 1);
+}
+
 static void conv(const vqz_row_job *j, unsigned vector, unsigned vectors, size_t x, unsigned positions) {
     sums s;
-    if (vectors == 2) {
-        if (positions == POSITIONS) accumulate(&s, j, vector, x, 2, POSITIONS);
-        else if (positions == FEW) accumulate(&s, j, vector, x, 2, FEW);
-        else accumulate(&s, j, vector, x, 2, 1);
-    } else {
-        if (positions == POSITIONS) accumulate(&s, j, vector, x, 1, POSITIONS);
-        else if (positions == FEW) accumulate(&s, j, vector, x, 1, FEW);
-        else accumulate(&s, j, vector, x, 1, 1);
-    }
+    if (vectors == 2) accumulate_width(&s, j, vector, x, 2, positions);
+    else accumulate_width(&s, j, vector, x, 1, positions);
     for (unsigned v = 0; v < vectors; v++) finish(j, vector + v, x, positions, s.at[v]);
 }
 
@@ -153,7 +155,7 @@ static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, siz
     }
 }
 
-static const vqz_simd simd = {LANES, true, POSITIONS, FEW, conv, requant};
+static const vqz_simd simd = {LANES, true, {1, 2, 4, POSITIONS}, conv, requant};
 
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }
 static size_t scratch(const vqz_layer *l, uint32_t h, uint32_t w) { return vqz_rows_scratch(&simd, l, h, w); }

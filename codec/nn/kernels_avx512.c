@@ -3,7 +3,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-enum { LANES = 16, POSITIONS = VQZ_TILE_POSITIONS, FEW = 4 };
+enum { LANES = 16, POSITIONS = 12 };
 #define INLINE static inline __attribute__((always_inline))
 
 typedef struct sums { __m512i at[VQZ_TILE_VECTORS][POSITIONS]; } sums;
@@ -33,29 +33,31 @@ INLINE void finish(const vqz_row_job *j, unsigned vector, size_t x, unsigned pos
     const __m512i shift_even = load512(p->shift + first), shift_odd = load512(p->shift + first + LANES / 2);
     const __m512i lo = load512(p->lo + first), hi = load512(p->hi + first);
     const __m512i n = load512(p->addmul + first), n_odd = _mm512_srli_epi64(n, 32), addzero = load512(p->addzero + first);
+    const bool high = p->high, leaky = p->leaky, add16 = p->add16, out16 = p->out16;
+    const size_t add_step = j->add_step, dst_step = j->dst_step;
     const uint8_t *add = j->add ? j->add + x * j->add_step + (first << p->add16) : NULL;
     uint8_t *dst = vqz_row_dst(j, x, vector * LANES);
-    for (unsigned i = 0; i < positions; i++, dst += j->dst_step) {
+    for (unsigned i = 0; i < positions; i++, dst += dst_step) {
         __m512i even = _mm512_mul_epi32(sum[i], mul), odd = _mm512_mul_epi32(_mm512_srli_epi64(sum[i], 32), mul_odd);
         if (add) {
-            __m512i v = _mm512_sub_epi32(load_elements(add, p->add16, mask), addzero);
+            __m512i v = _mm512_sub_epi32(load_elements(add, add16, mask), addzero);
             __m512i v_even = _mm512_mul_epi32(v, n), v_odd = _mm512_mul_epi32(_mm512_srli_epi64(v, 32), n_odd);
-            if (p->high) {
+            if (high) {
                 v_even = _mm512_sllv_epi64(v_even, shift_even);
                 v_odd = _mm512_sllv_epi64(v_odd, shift_odd);
             }
             even = _mm512_add_epi64(even, v_even);
             odd = _mm512_add_epi64(odd, v_odd);
-            add += j->add_step;
+            add += add_step;
         }
-        if (p->leaky) {      /* t < 0 ? t >> 3 : t */
+        if (leaky) {      /* t < 0 ? t >> 3 : t */
             even = _mm512_max_epi64(even, _mm512_srai_epi64(even, 3));
             odd = _mm512_max_epi64(odd, _mm512_srai_epi64(odd, 3));
         }
         even = _mm512_add_epi64(even, round_even);
         odd = _mm512_add_epi64(odd, round_odd);
         __m512i q;
-        if (p->high) {
+        if (high) {
             q = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
         } else {             /* saturation to 32 bits keeps what the limits need */
             __m512i narrow = _mm512_castsi256_si512(_mm512_cvtsepi64_epi32(_mm512_srav_epi64(even, shift_even)));
@@ -63,7 +65,7 @@ INLINE void finish(const vqz_row_job *j, unsigned vector, size_t x, unsigned pos
             q = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15), narrow);
         }
         q = _mm512_min_epi32(_mm512_max_epi32(q, lo), hi);
-        if (p->out16) {
+        if (out16) {
             __m256i r = _mm512_cvtepi32_epi16(q);
             if (mask == 0xffff) _mm256_storeu_si256((__m256i *)dst, r);
             else _mm256_mask_storeu_epi16(dst, mask, r);
@@ -101,19 +103,21 @@ INLINE void accumulate(sums *out, const vqz_row_job *j, unsigned vector, size_t 
         for (unsigned i = 0; i < positions; i++) out->at[v][i] = acc[v][i];
 }
 
-#define SUMS_OF(wide, vectors)                                                           \
-    (positions == POSITIONS ? accumulate(&s, j, vector, x, wide, vectors, POSITIONS)     \
-     : positions == FEW ? accumulate(&s, j, vector, x, wide, vectors, FEW)               \
-                        : accumulate(&s, j, vector, x, wide, vectors, 1))
+INLINE void accumulate_width(sums *s, const vqz_row_job *j, unsigned vector, size_t x, const bool wide, const unsigned vectors, unsigned positions) {
+    if (positions == POSITIONS) accumulate(s, j, vector, x, wide, vectors, POSITIONS);
+    else if (positions == 8) accumulate(s, j, vector, x, wide, vectors, 8);
+    else if (positions == 4) accumulate(s, j, vector, x, wide, vectors, 4);
+    else accumulate(s, j, vector, x, wide, vectors, 1);
+}
 
 static void conv(const vqz_row_job *j, unsigned vector, unsigned vectors, size_t x, unsigned positions) {
     sums s;
     if (j->packed->in16) {
-        if (vectors == 2) SUMS_OF(true, 2);
-        else SUMS_OF(true, 1);
+        if (vectors == 2) accumulate_width(&s, j, vector, x, true, 2, positions);
+        else accumulate_width(&s, j, vector, x, true, 1, positions);
     } else {
-        if (vectors == 2) SUMS_OF(false, 2);
-        else SUMS_OF(false, 1);
+        if (vectors == 2) accumulate_width(&s, j, vector, x, false, 2, positions);
+        else accumulate_width(&s, j, vector, x, false, 1, positions);
     }
     for (unsigned v = 0; v < vectors; v++) finish(j, vector + v, x, positions, s.at[v]);
 }
@@ -129,7 +133,7 @@ static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, siz
     }
 }
 
-static const vqz_simd simd = {LANES, false, POSITIONS, FEW, conv, requant};
+static const vqz_simd simd = {LANES, false, {1, 4, 8, POSITIONS}, conv, requant};
 
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }
 static size_t scratch(const vqz_layer *l, uint32_t h, uint32_t w) { return vqz_rows_scratch(&simd, l, h, w); }

@@ -84,16 +84,24 @@ static void scatter(const run *r, uint8_t *to, const vqz_row_job *j, uint32_t n)
 
 /* ---- walking ----------------------------------------------------------------------------------------- */
 
-/* All tiles of a job, a few output channels at a time so that their weights stay in the cache. The last tile of a row overlaps
+/* The narrowest tile that holds `left` positions, or else the widest that fits in all n. */
+static uint32_t tile_width(const vqz_simd *s, uint32_t n, uint32_t left) {
+    uint32_t width = 1;
+    for (unsigned i = 0; i < sizeof s->widths && width < left && s->widths[i] <= n; i++) width = s->widths[i];
+    return width;
+}
+
+/* All tiles of a job, a few output channels at a time so that their weights stay in the cache. The last tile may overlap
  * the one before: its results are the same. */
 static void walk(const run *r, const vqz_row_job *j, uint32_t n) {
     const vqz_simd *s = r->simd;
     vqz_tile *tile = r->layer->def.op == VQZ_OP_CONV ? s->conv : s->requant;
-    const uint32_t width = n >= s->positions ? s->positions : n >= s->few ? s->few : 1;
     for (unsigned v = 0; v < r->packed->vectors; v += VQZ_TILE_VECTORS) {
-        unsigned left = r->packed->vectors - v;
-        for (uint32_t x = 0; x < n; x += width)
-            tile(j, v, left < VQZ_TILE_VECTORS ? left : VQZ_TILE_VECTORS, x + width > n ? n - width : x, width);
+        const unsigned vectors = r->packed->vectors - v < VQZ_TILE_VECTORS ? r->packed->vectors - v : VQZ_TILE_VECTORS;
+        for (uint32_t x = 0, width; x < n; x += width) {
+            width = tile_width(s, n, n - x);
+            tile(j, v, vectors, width > n - x ? n - width : x, width);
+        }
     }
 }
 

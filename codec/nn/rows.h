@@ -8,7 +8,7 @@
 #define VQZ_CODEC_NN_ROWS_H
 #include "codec/nn/kernels.h"
 
-enum { VQZ_TILE_POSITIONS = 12, VQZ_TILE_VECTORS = 2 };   /* the largest tile of any variant */
+enum { VQZ_TILE_VECTORS = 2 };   /* of the largest tile */
 
 typedef struct vqz_packed {
     unsigned k, cout, vectors;     /* vectors = ceil(cout / lanes) */
@@ -48,7 +48,7 @@ typedef void vqz_tile(const vqz_row_job *job, unsigned vector, unsigned vectors,
 typedef struct vqz_simd {
     unsigned lanes;                /* 32-bit lanes of a vector */
     bool widen;                    /* 8-bit inputs become 16 bits wide in the copied rows */
-    unsigned positions, few;       /* tiles have `positions`, `few` or 1 positions */
+    uint8_t widths[4];             /* positions of a tile, ascending from 1 */
     vqz_tile *conv, *requant;
 } vqz_simd;
 
