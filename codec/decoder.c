@@ -60,7 +60,8 @@ struct vqz_decoder {
     tile_row rows[ROWS_HELD];                /* tile row i is rows[i % ROWS_HELD] */
     uint8_t *band;
     uint32_t collect, deliver;               /* tile rows: being collected, next to be synthesised */
-    vqz_event held;                          /* a TILE event whose row's turn has not come; kind NONE: none */
+    vqz_event held;                          /* a TILE event whose row's turn may not have come; kind NONE: none */
+    vqz_buffer held_payload;                 /* its own copy: the caller may send more bytes before its turn */
     uint64_t pixel_hash;
     XXH64_state_t hash;
 };
@@ -81,6 +82,7 @@ vqz_status vqz_decoder_open(vqz_decoder **out, const vqz_settings *settings, vqz
     vqz_decoder *d = p;
     d->mem = mem;
     d->settings = s;
+    d->held_payload.mem = &d->mem;
     vqz_status status = vqz_demux_create(&d->demux, &d->mem, s.max_pixels, error);
     if (status != VQZ_OK) {
         vqz_decoder_close(d);
@@ -96,6 +98,7 @@ void vqz_decoder_close(vqz_decoder *d) {
         vqz_buffer_free(&d->tiles[i].latent);
         vqz_buffer_free(&d->tiles[i].alpha);
     }
+    vqz_buffer_free(&d->held_payload);
     vqz_pool_free(d->pool);
     vqz_free(&d->mem, d->block);
     vqz_demux_free(d->demux);
@@ -360,6 +363,9 @@ static vqz_status step(vqz_decoder *d) {
     if (ev.kind == VQZ_EV_TILE) {
         if (!d->laid_out) VQZ_TRY(allocate(d));
         d->held = ev;
+        d->held_payload.size = 0;
+        VQZ_TRY(vqz_buffer_append(&d->held_payload, ev.tile.payload, ev.tile.size, &d->error));
+        d->held.tile.payload = d->held_payload.data;
         return VQZ_OK;
     }
     d->ended = true;
@@ -368,7 +374,7 @@ static vqz_status step(vqz_decoder *d) {
     return d->laid_out ? VQZ_OK : allocate(d);
 }
 
-/* The held TILE: its payload stays valid, because the demuxer is not called meanwhile. */
+/* The held TILE goes to its row, once the rows before it are finished. */
 static vqz_status use_held(vqz_decoder *d) {
     const vqz_event *ev = &d->held;
     if (ev->tile.index / d->grid.nx > d->collect) return finish_row(d);      /* earlier rows will not be completed any more */
