@@ -37,7 +37,7 @@ to_pnm() {
 }
 jpeg() {   # jpeg QUALITY: prints the size and PSNR of source.pnm as JPEG
     [ -s "$work/jpeg.$1" ] || {
-        cjpeg -quality "$1" -optimize -outfile "$work/q.jpg" "$work/source.pnm"
+        cjpeg -quality "$1" -optimize -outfile "$work/q.jpg" "$work/source.pnm" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
         echo "$(stat -c %s "$work/q.jpg") $(psnr "$work/source.pnm" "$work/q.jpg")" > "$work/jpeg.$1"
     }
     cat "$work/jpeg.$1"
@@ -79,9 +79,12 @@ for photo in "${photos[@]}"; do
     encode=$(seconds "$vqz" encode -o "$out/$stem.vqz" "$photo")
     decode=$(seconds "$vqz" decode -o "$out/$stem.png" "$out/$stem.vqz")
     quality=$(psnr "$photo" "$out/$stem.png")
-    to_pnm "$photo" > "$work/source.pnm"
     size=$(stat -c %s "$out/$stem.vqz")
-    equal=$(equal_jpeg "$quality")
+    equal=-
+    if ! "$vqz" info --json "$out/$stem.vqz" | grep -qE '"layout": "(RGBA|gray.+)"'; then   # JPEG has no alpha
+        to_pnm "$photo" > "$work/source.pnm"
+        equal=$(equal_jpeg "$quality")
+    fi
     saved=$(awk -v a="$size" -v b="$equal" 'BEGIN { if (b == "-") print b; else printf "%.0f %%", 100 - 100 * a / b }')
     # shellcheck disable=SC2059
     printf "$row" "$name" "$(stat -c %s "$photo")" "$size" "$equal" "$saved" "$quality" "$encode" "$decode"

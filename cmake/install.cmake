@@ -7,6 +7,10 @@ install(TARGETS vqz vqz_static EXPORT vqzTargets
 install(FILES include/vqz/vqz.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vqz)
 if(TARGET vqz_cli)
   install(TARGETS vqz_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  if(NOT CMAKE_CROSSCOMPILING)   # the program writes its own manual page
+    add_custom_command(TARGET vqz_cli POST_BUILD COMMAND vqz_cli help --man > vqz.1 VERBATIM)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vqz.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  endif()
 endif()
 
 set(VQZ_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/vqz)
