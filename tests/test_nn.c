@@ -334,8 +334,8 @@ static void test_requants(void **state) {
 /* Longer than what one job takes. */
 static void test_long_rows(void **state) {
     (void)state;
-    static const uint16_t rows[] = {1, 523}, few[] = {2, 251};
-    for (uint32_t seed = 2000; seed < 2012; seed++) one_layer(seed, VQZ_OP_CONV, 1, 1, seed % 4, seed / 4 % 4, seed % 3, rows);
+    static const uint16_t rows[] = {2, 523}, few[] = {2, 251};
+    for (uint32_t seed = 2000; seed < 2012; seed++) one_layer(seed, VQZ_OP_CONV, 1, 1 + seed / 2 % 2, seed % 4, seed / 4 % 4, seed % 3, rows);
     for (uint32_t seed = 2012; seed < 2018; seed++) one_layer(seed, VQZ_OP_CONV, 3, 1 + seed % 2, seed % 4, seed / 4 % 4, seed % 3, few);
 }
 
@@ -504,6 +504,30 @@ static void test_reach(void **state) {
     }
 }
 
+/* The longer path comes in as an addend, after a way up and down again that ends at the input's size, odd ones too. */
+static void test_reach_of_addend(void **state) {
+    (void)state;
+    builder b = {.inputs = 1};
+    for (unsigned i = 0; i < 4; i++) tensor(&b, VQZ_T_U8, 1, 0, 0);
+    layer(&b, VQZ_OP_CONV, 5, 0, 1, VQZ_NO_TENSOR, 2);
+    layer(&b, VQZ_OP_CONV, 5, 1, 2, VQZ_NO_TENSOR, 1)->stride = 2;
+    layer(&b, VQZ_OP_CONV, 1, 0, 3, 2, 1);
+    vqz_memory mem;
+    vqz_memory_init(&mem, 1 << 20);
+    vqz_net *net = create(&b, &mem, VQZ_CPU_SCALAR);
+    uint32_t reach, num, den, h, w;
+    size_t bytes;
+    vqz_net_reach(net, &reach, &num, &den);
+    assert_int_equal(reach, 3);
+    assert_int_equal(num, 1);
+    assert_int_equal(den, 1);
+    assert_int_equal(vqz_net_plan(net, 7, 4, &h, &w, &bytes, NULL), VQZ_OK);
+    assert_int_equal(h, 7);
+    assert_int_equal(w, 4);
+    vqz_net_free(net, &mem);
+    drop(&b);
+}
+
 /* ---- what the loader refuses ------------------------------------------------------------------------------- */
 
 typedef void change(builder *b);
@@ -632,6 +656,7 @@ int main(void) {
         cmocka_unit_test(test_requantize), cmocka_unit_test(test_padding), cmocka_unit_test(test_reference_layer),
         cmocka_unit_test(test_reference_requant), cmocka_unit_test(test_convolutions), cmocka_unit_test(test_requants),
         cmocka_unit_test(test_long_rows), cmocka_unit_test(test_whole_net), cmocka_unit_test(test_plan), cmocka_unit_test(test_reach),
+        cmocka_unit_test(test_reach_of_addend),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_bound_is_tight), cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
