@@ -34,7 +34,7 @@ mosaic() {   # 5 x 5 photos of 900x640, each row starting one photo later, cut t
     rm "${rows[@]}"
 }
 if [ ${#pictures[@]} -eq 0 ]; then
-    djpeg samples/the-spices-of-life.jpg | pnmcut 66 64 768 512 > "$work/small.ppm"
+    djpeg samples/lake-sherburne.jpg | pnmcut 66 64 768 512 > "$work/small.ppm"
     pictures=("$work/small.ppm")
     if [ $quick = 0 ]; then
         mosaic > "$work/large.ppm"
