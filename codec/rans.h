@@ -34,6 +34,8 @@ typedef struct vqz_rans_enc {
 void vqz_rans_enc_init(vqz_rans_enc *e, vqz_memory *mem);
 void vqz_rans_enc_reset(vqz_rans_enc *e);       /* keeps the memory */
 void vqz_rans_enc_free(vqz_rans_enc *e);
+/* Replaces *block by one of `need` bytes that starts with the first `used` bytes of the old one, which is freed. */
+vqz_status vqz_rans_enlarge(vqz_memory *mem, void **block, size_t used, size_t need, vqz_error *error);
 bool vqz_rans_enc_grow(vqz_rans_enc *e);        /* room for another symbol; false: e->status says why not */
 void vqz_rans_put_bits(vqz_rans_enc *e, uint32_t value, unsigned bits);   /* 0..24 bits, least significant first */
 void vqz_rans_put_golomb(vqz_rans_enc *e, int32_t value);                 /* signed exp-Golomb of order 3, |value| <= 2^20 */

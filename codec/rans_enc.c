@@ -18,10 +18,9 @@ void vqz_rans_enc_free(vqz_rans_enc *e) {
     *e = (vqz_rans_enc){.mem = e->mem};
 }
 
-/* Replaces *block by one of at least `need` bytes that starts with the first `used` bytes of the old one. */
-static vqz_status enlarge(vqz_memory *mem, void **block, size_t used, size_t need) {
+vqz_status vqz_rans_enlarge(vqz_memory *mem, void **block, size_t used, size_t need, vqz_error *error) {
     void *p;
-    VQZ_TRY(vqz_alloc(mem, &p, need, 1, NULL));
+    VQZ_TRY(vqz_alloc(mem, &p, need, 1, error));
     if (used) memcpy(p, *block, used);
     vqz_free(mem, *block);
     *block = p;
@@ -36,7 +35,7 @@ bool vqz_rans_enc_grow(vqz_rans_enc *e) {
         e->status = VQZ_ERR_LIMIT;
         return false;
     }
-    e->status = enlarge(e->mem, &p, e->count * sizeof *e->symbols, bytes);
+    e->status = vqz_rans_enlarge(e->mem, &p, e->count * sizeof *e->symbols, bytes, NULL);
     if (e->status != VQZ_OK) return false;
     e->symbols = p;
     e->capacity = 2 * capacity;
@@ -53,7 +52,7 @@ static bool raw_room(vqz_rans_enc *e) {
         e->status = VQZ_ERR_LIMIT;
         return false;
     }
-    e->status = enlarge(e->mem, &p, e->raw_size, capacity);
+    e->status = vqz_rans_enlarge(e->mem, &p, e->raw_size, capacity, NULL);
     if (e->status != VQZ_OK) return false;
     e->raw = p;
     e->raw_capacity = capacity;
@@ -86,7 +85,7 @@ vqz_status vqz_rans_finish(vqz_rans_enc *e, unsigned lanes, const uint8_t **word
     if (e->status == VQZ_OK && (vqz_mul(e->count, 2, &need) || vqz_add(need, 4 * (size_t)lanes, &need))) e->status = VQZ_ERR_LIMIT;
     if (e->status == VQZ_OK && need > e->words_capacity) {
         void *p = e->words;
-        e->status = enlarge(e->mem, &p, 0, need);
+        e->status = vqz_rans_enlarge(e->mem, &p, 0, need, NULL);
         if (e->status == VQZ_OK) {
             e->words = p;
             e->words_capacity = need;
