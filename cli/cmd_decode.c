@@ -35,7 +35,7 @@ static vqz_status output_info(vqz_image_info *info, const image_reader *r, const
     if (o->strip) info->meta = (vqz_metadata){0};
     if (!info->meta.exif) return VQZ_OK;
     *exif = malloc(info->meta.exif_size ? info->meta.exif_size : 1);
-    if (!*exif) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!*exif) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     memcpy(*exif, info->meta.exif, info->meta.exif_size);
     exif_set_orientation(*exif, info->meta.exif_size, o->stored_orientation ? info->orientation : 1);
     info->meta.exif = *exif;
@@ -54,7 +54,7 @@ static vqz_status decode_opened(image_reader *r, const job *j, const options *o,
     uint8_t *exif;
     image_writer *w = NULL;
     image_format format = output_format(j, o);
-    if (format == FORMAT_NONE) return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the name %s tells no type that vqz writes: rename it or add --format", j->out);
+    if (format == FORMAT_NONE) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the name %s tells no type that vqz writes: rename it or add --format", j->out);
     vqz_status s = job_prepare(j, o, e);
     if (s == VQZ_OK) s = sink_open(out, j->out, e);
     if (s != VQZ_OK || (s = output_info(&info, r, o, &exif, e)) != VQZ_OK) return s;

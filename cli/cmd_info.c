@@ -15,8 +15,8 @@ vqz_status open_vqz(source *in, image_reader **r, const char *path, const option
         return s;
     }
     s = image_reader_open(r, in, &o->config, e);
-    if (s == VQZ_OK && (*r)->ops != &image_vqz_reader) s = fail(e, VQZ_ERR_SIGNATURE, NO_OFFSET, "is a %s file, not a .vqz file", (*r)->ops->name);
-    else if (s == VQZ_ERR_SIGNATURE) fail(e, s, 0, "not a .vqz file");
+    if (s == VQZ_OK && (*r)->ops != &image_vqz_reader) s = cli_fail(e, VQZ_ERR_SIGNATURE, NO_OFFSET, "is a %s file, not a .vqz file", (*r)->ops->name);
+    else if (s == VQZ_ERR_SIGNATURE) cli_fail(e, s, 0, "not a .vqz file");
     return s;
 }
 

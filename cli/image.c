@@ -10,10 +10,10 @@ vqz_status image_reader_open(image_reader **r, source *in, const image_config *c
     *r = NULL;
     size_t n = source_peek(in, 16);
     if (in->error) return source_short(in, e);
-    if (n == 0) return fail(e, VQZ_ERR_TRUNCATED, NO_OFFSET, "is empty");
+    if (n == 0) return cli_fail(e, VQZ_ERR_TRUNCATED, NO_OFFSET, "is empty");
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
         if (readers[i]->probe(in->data + in->pos, n)) return readers[i]->open(r, in, config, e);
-    return fail(e, VQZ_ERR_SIGNATURE, 0, "not a vqz, PNG, JPEG, PNM or y4m file");
+    return cli_fail(e, VQZ_ERR_SIGNATURE, 0, "not a vqz, PNG, JPEG, PNM or y4m file");
 }
 
 vqz_status image_reader_next(image_reader *r, image_rows *rows, vqz_error *e) { return r->ops->next(r, rows, e); }
@@ -23,12 +23,12 @@ void image_reader_close(image_reader *r) {
 }
 
 vqz_status image_check_size(uint64_t width, uint64_t height, const image_config *config, vqz_error *e) {
-    if (!width || !height) return fail(e, VQZ_ERR_CORRUPT, NO_OFFSET, "the picture is %llux%llu pixels: empty", (unsigned long long)width, (unsigned long long)height);
+    if (!width || !height) return cli_fail(e, VQZ_ERR_CORRUPT, NO_OFFSET, "the picture is %llux%llu pixels: empty", (unsigned long long)width, (unsigned long long)height);
     if (width > VQZ_MAX_SIDE || height > VQZ_MAX_SIDE)
-        return fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "the picture is %llux%llu pixels: a side may have %u at most",
+        return cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "the picture is %llux%llu pixels: a side may have %u at most",
                     (unsigned long long)width, (unsigned long long)height, VQZ_MAX_SIDE);
     if (width * height > config->settings.max_pixels)
-        return fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "the picture is %llux%llu pixels: more than --max-pixels %llu",
+        return cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "the picture is %llux%llu pixels: more than --max-pixels %llu",
                     (unsigned long long)width, (unsigned long long)height, (unsigned long long)config->settings.max_pixels);
     return VQZ_OK;
 }
@@ -37,10 +37,10 @@ vqz_status image_alloc(uint8_t **p, uint64_t height, uint64_t stride, const imag
     uint64_t bytes;
     *p = NULL;
     if (__builtin_mul_overflow(height, stride, &bytes) || bytes > config->settings.max_memory || bytes > SIZE_MAX / 2)
-        return fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "%llu rows of %llu bytes need more than --memory %llu", (unsigned long long)height,
+        return cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "%llu rows of %llu bytes need more than --memory %llu", (unsigned long long)height,
                     (unsigned long long)stride, (unsigned long long)config->settings.max_memory);
     *p = malloc(bytes ? (size_t)bytes : 1);
-    return *p ? VQZ_OK : fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory (%llu bytes)", (unsigned long long)bytes);
+    return *p ? VQZ_OK : cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory (%llu bytes)", (unsigned long long)bytes);
 }
 
 void image_note(image_reader *r, const char *text) {
@@ -77,7 +77,7 @@ vqz_status image_writer_open(image_writer **w, sink *out, image_format format, c
     *w = NULL;
     for (size_t i = 0; i < FORMAT_COUNT; i++)
         if (formats[i].format == format) return formats[i].ops->open(w, out, format, info, config, e);
-    return fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "unknown output format");
+    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "unknown output format");
 }
 
 vqz_status image_writer_rows(image_writer *w, const image_rows *rows, vqz_error *e) { return w->ops->rows(w, rows, e); }
@@ -116,12 +116,12 @@ vqz_status image_load(image *im, image_reader *r, const image_config *config, vq
         image_rows rows;
         s = image_reader_next(r, &rows, e);
         if (s != VQZ_OK) break;
-        if (rows.count > im->info.height - y) s = fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the reader gave too many rows");
+        if (rows.count > im->info.height - y) s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the reader gave too many rows");
         else
             for (uint32_t i = 0; i < rows.count; i++, y++)
                 memcpy(im->pixels + y * im->stride, rows.pixels + (ptrdiff_t)i * rows.stride, im->stride);
     }
-    if (s == VQZ_END && y != im->info.height) s = fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the reader gave %u of %u rows", y, im->info.height);
+    if (s == VQZ_END && y != im->info.height) s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the reader gave %u of %u rows", y, im->info.height);
     if (s == VQZ_END) return VQZ_OK;
     image_free(im);
     return s;
@@ -132,7 +132,7 @@ vqz_status image_to_rgb(image *im, vqz_error *e) {
     const size_t count = (size_t)im->info.width * im->info.height;
     if (from == VQZ_RGB) return VQZ_OK;
     uint8_t *rgb = malloc(count * 3);
-    if (!rgb) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory (%zu bytes)", count * 3);
+    if (!rgb) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory (%zu bytes)", count * 3);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *s = im->pixels + i * (size_t)from;
         unsigned a = from == VQZ_GRAYA ? s[1] : from == VQZ_RGBA ? s[3] : 255;

@@ -31,7 +31,7 @@ static void jpeg_failed(j_common_ptr c) {
     jpeg_reader *r = c->client_data;
     char text[JMSG_LENGTH_MAX];
     c->err->format_message(c, text);
-    if (r->error.status == VQZ_OK) fail(&r->error, VQZ_ERR_CORRUPT, jpeg_offset(r), "bad JPEG: %.150s", text);
+    if (r->error.status == VQZ_OK) cli_fail(&r->error, VQZ_ERR_CORRUPT, jpeg_offset(r), "bad JPEG: %.150s", text);
     longjmp(r->jump, 1);
 }
 
@@ -76,7 +76,7 @@ static void jpeg_skip(j_decompress_ptr d, long n) {
 static void jpeg_watch(j_common_ptr c) {
     jpeg_reader *r = c->client_data;
     if (r->jpeg.input_scan_number <= MAX_SCANS) return;
-    fail(&r->error, VQZ_ERR_LIMIT, jpeg_offset(r), "bad JPEG: more than %d scans", MAX_SCANS);
+    cli_fail(&r->error, VQZ_ERR_LIMIT, jpeg_offset(r), "bad JPEG: more than %d scans", MAX_SCANS);
     longjmp(r->jump, 1);
 }
 
@@ -143,7 +143,7 @@ static vqz_status open_jpeg(jpeg_reader *r, const image_config *config, vqz_erro
 
 static vqz_status jpeg_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
     jpeg_reader *r = calloc(1, sizeof *r);
-    if (!r) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     r->base.ops = &image_jpeg_reader;
     r->base.in = in;
     r->jpeg.client_data = r;

@@ -23,7 +23,7 @@ static bool png_probe(const uint8_t *p, size_t n) { return n >= 8 && png_sig_cmp
 static void png_failed(png_structp png, png_const_charp text) {
     png_reader *r = png_get_error_ptr(png);
     if (r->error.status == VQZ_OK)
-        fail(&r->error, VQZ_ERR_CORRUPT, source_offset(r->base.in), "bad PNG: %s%s%s%s", text, r->warning[0] ? " (" : "", r->warning, r->warning[0] ? ")" : "");
+        cli_fail(&r->error, VQZ_ERR_CORRUPT, source_offset(r->base.in), "bad PNG: %s%s%s%s", text, r->warning[0] ? " (" : "", r->warning, r->warning[0] ? ")" : "");
     png_longjmp(png, 1);
 }
 
@@ -139,7 +139,7 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
     r->base.info.height = height;
     r->base.info.layout = (vqz_layout)png_get_channels(r->png, r->png_info);
     r->stride = png_get_rowbytes(r->png, r->png_info);
-    if (r->stride != (size_t)width * (size_t)r->base.info.layout) return fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "libpng rows have an unexpected size");
+    if (r->stride != (size_t)width * (size_t)r->base.info.layout) return cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "libpng rows have an unexpected size");
     r->whole = late || passes > 1;
     r->batch = r->whole ? height : (uint32_t)(65536 / r->stride + 1);
     s = image_alloc(&r->rows, r->batch, r->stride, config, e);
@@ -154,12 +154,12 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
 
 static vqz_status png_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
     png_reader *r = calloc(1, sizeof *r);
-    if (!r) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     r->base.ops = &image_png_reader;
     r->base.in = in;
     r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, png_failed, png_warned);
     r->png_info = r->png ? png_create_info_struct(r->png) : NULL;
-    vqz_status s = r->png_info ? open_steps(r, config, e) : fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    vqz_status s = r->png_info ? open_steps(r, config, e) : cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     if (s != VQZ_OK) png_close(&r->base);
     else *out = &r->base;
     return s;

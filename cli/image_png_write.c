@@ -14,7 +14,7 @@ typedef struct png_writer {
 
 static void png_write_failed(png_structp png, png_const_charp text) {
     png_writer *w = png_get_error_ptr(png);
-    if (w->error.status == VQZ_OK) fail(&w->error, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write PNG: %s", text);
+    if (w->error.status == VQZ_OK) cli_fail(&w->error, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write PNG: %s", text);
     png_longjmp(png, 1);
 }
 
@@ -49,6 +49,7 @@ static void set_metadata(png_writer *w, const vqz_image_info *info) {
 #ifdef PNG_cICP_SUPPORTED
         png_set_cICP(w->png, w->png_info, cicp[0], cicp[1], cicp[2], cicp[3]);
 #else
+        png_set_keep_unknown_chunks(w->png, PNG_HANDLE_CHUNK_ALWAYS, (png_const_bytep)"cICP", 1);
         png_unknown_chunk chunk = {.name = "cICP", .data = cicp, .size = 4, .location = PNG_HAVE_IHDR};
         png_set_unknown_chunks(w->png, w->png_info, &chunk, 1);
 #endif
@@ -59,7 +60,7 @@ static void set_metadata(png_writer *w, const vqz_image_info *info) {
 static vqz_status set_xmp(png_writer *w, const vqz_metadata *m, vqz_error *e) {
     if (!m->xmp) return VQZ_OK;
     char *text = malloc(m->xmp_size + 1);
-    if (!text) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!text) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     memcpy(text, m->xmp, m->xmp_size);
     text[m->xmp_size] = 0;
     png_text t = {.compression = PNG_ITXT_COMPRESSION_NONE, .key = (png_charp)(uintptr_t)PNG_XMP_KEY, .text = text,
@@ -94,11 +95,11 @@ static vqz_status write_start(png_writer *w, const vqz_image_info *info, int lev
 static vqz_status png_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info, const image_config *config, vqz_error *e) {
     (void)format;
     png_writer *w = calloc(1, sizeof *w);
-    if (!w) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     w->base = (image_writer){.ops = &image_png_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
     w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w, png_write_failed, png_write_warned);
     w->png_info = w->png ? png_create_info_struct(w->png) : NULL;
-    vqz_status s = w->png_info ? set_xmp(w, &info->meta, e) : fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    vqz_status s = w->png_info ? set_xmp(w, &info->meta, e) : cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     if (s == VQZ_OK) s = write_start(w, info, config->png_level, e);
     if (s != VQZ_OK) png_writer_close(&w->base);
     else *out = &w->base;

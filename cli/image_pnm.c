@@ -17,27 +17,34 @@ static bool pnm_probe(const uint8_t *p, size_t n) { return n >= 3 && p[0] == 'P'
 
 static bool is_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-/* A decimal number; comments may stand before it. One white space after it is consumed. */
-static bool read_number(source *in, uint32_t *value) {
+/* One character; a comment counts as the line end that closes it. */
+static int next_char(source *in) {
     int c = source_getc(in);
-    while (is_space(c) || c == '#') {
-        if (c == '#')
-            while (c != '\n' && c != '\r' && c >= 0) c = source_getc(in);
-        if (c >= 0) c = source_getc(in);
-    }
-    if (c < '0' || c > '9') return false;
+    if (c == '#')
+        while (c != '\n' && c != '\r' && c >= 0) c = source_getc(in);
+    return c;
+}
+
+typedef enum number_result { NUMBER, NO_NUMBER, NUMBER_ENDED } number_result;
+
+/* A decimal number with the white space around it, of which one character behind it is consumed. */
+static number_result read_number(source *in, uint32_t *value) {
+    int c = next_char(in);
+    while (is_space(c)) c = next_char(in);
+    if (c < 0) return NUMBER_ENDED;
+    if (c < '0' || c > '9') return NO_NUMBER;
     uint64_t v = 0;
-    for (; c >= '0' && c <= '9'; c = source_getc(in)) {
+    for (; c >= '0' && c <= '9'; c = next_char(in)) {
         v = v * 10 + (unsigned)(c - '0');
-        if (v > UINT32_MAX) return false;
+        if (v > UINT32_MAX) return NO_NUMBER;
     }
     *value = (uint32_t)v;
-    return c < 0 || is_space(c);
+    return c < 0 || is_space(c) ? NUMBER : NO_NUMBER;
 }
 
 static vqz_status bad_header(const source *in, const char *what, vqz_error *e) {
     if (in->error) return source_short(in, e);
-    return fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad PNM header: %s", what);
+    return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad PNM header: %s", what);
 }
 
 /* PAM: lines of "KEY VALUE" up to ENDHDR. */
@@ -84,8 +91,8 @@ static vqz_status read_header(pnm_reader *r, source *in, const image_config *con
         if (s != VQZ_OK) return s;
     } else {
         depth = r->kind == 3 || r->kind == 6 ? 3 : 1;
-        if (!read_number(in, &w) || !read_number(in, &h)) return bad_header(in, "width and height expected", e);
-        if (!r->invert && !read_number(in, &r->maxval)) return bad_header(in, "the largest sample value expected", e);
+        if (read_number(in, &w) != NUMBER || read_number(in, &h) != NUMBER) return bad_header(in, "width and height expected", e);
+        if (!r->invert && read_number(in, &r->maxval) != NUMBER) return bad_header(in, "the largest sample value expected", e);
     }
     if (depth < 1 || depth > 4) return bad_header(in, "DEPTH is not 1 to 4", e);
     if (r->maxval < 1 || r->maxval > 65535) return bad_header(in, "the largest sample value is not 1 to 65535", e);
@@ -101,7 +108,7 @@ static vqz_status read_header(pnm_reader *r, source *in, const image_config *con
 
 static vqz_status pnm_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
     pnm_reader *r = calloc(1, sizeof *r);
-    if (!r) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     r->base.ops = &image_pnm_reader;
     r->base.in = in;
     vqz_status s = read_header(r, in, config, e);
@@ -120,10 +127,12 @@ static vqz_status text_row(pnm_reader *r, size_t samples, vqz_error *e) {
             while (is_space(c));
             v = (uint32_t)(c - '0');
             if (c < 0) return source_short(in, e);
-        } else if (!read_number(in, &v)) {
-            return source_peek(in, 1) || in->error ? fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample is not a number") : source_short(in, e);
+        } else {
+            number_result got = read_number(in, &v);
+            if (got == NO_NUMBER) return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample is not a number");
+            if (got == NUMBER_ENDED) return source_short(in, e);
         }
-        if (v > r->maxval) return fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample is above %u", r->maxval);
+        if (v > r->maxval) return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample is above %u", r->maxval);
         if (r->invert) v = 1 - v;
         r->row[i] = (uint8_t)((v * 255 + r->maxval / 2) / r->maxval);
     }
@@ -140,7 +149,7 @@ static vqz_status binary_row(pnm_reader *r, size_t samples, vqz_error *e) {
     } else {
         for (size_t i = 0; i < samples; i++) {
             uint32_t v = r->maxval > 255 ? (uint32_t)r->raw[2 * i] << 8 | r->raw[2 * i + 1] : r->raw[i];
-            if (v > r->maxval) return fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample of the row that ends here is above %u", r->maxval);
+            if (v > r->maxval) return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample of the row that ends here is above %u", r->maxval);
             r->row[i] = (uint8_t)((v * 255 + r->maxval / 2) / r->maxval);
         }
     }
@@ -177,10 +186,10 @@ static vqz_status pnm_writer_open(image_writer **out, sink *to, image_format for
     static const char *const tuple[] = {"", "GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
     vqz_layout layout = info->layout;
     bool color = layout >= VQZ_RGB, alpha = layout == VQZ_GRAYA || layout == VQZ_RGBA;
-    if (format == FORMAT_PGM && color) return fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "a PGM file has no colour; write .ppm instead");
+    if (format == FORMAT_PGM && color) return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "a PGM file has no colour; write .ppm instead");
     if (format != FORMAT_PAM) layout = color || format == FORMAT_PPM ? VQZ_RGB : VQZ_GRAY;
     pnm_writer *w = calloc(1, sizeof *w);
-    if (!w) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     w->base = (image_writer){.ops = &image_pnm_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
     w->to = layout;
     vqz_status s = image_alloc(&w->row, 1, (uint64_t)info->width * layout, config, e);

@@ -22,7 +22,7 @@ static void vqz_close(image_reader *base) {
 static vqz_status decoder_failed(const vqz_image_reader *r, vqz_status s, vqz_error *e) {
     const vqz_error *why = vqz_decoder_error(r->decoder);
     if (why && why->status == s && why->text[0]) *e = *why;
-    else fail(e, s, NO_OFFSET, "%s", vqz_status_text(s));
+    else cli_fail(e, s, NO_OFFSET, "%s", vqz_status_text(s));
     return s;
 }
 
@@ -30,7 +30,7 @@ static vqz_status decoder_failed(const vqz_image_reader *r, vqz_status s, vqz_er
 static vqz_status feed(vqz_image_reader *r, vqz_error *e) {
     source *in = r->base.in;
     vqz_status s;
-    if (r->flushed) return fail(e, VQZ_ERR_INTERNAL, source_offset(in), "the decoder asks for more than the file has");
+    if (r->flushed) return cli_fail(e, VQZ_ERR_INTERNAL, source_offset(in), "the decoder asks for more than the file has");
     if (in->pos == in->end && !source_fill(in)) {
         if (in->error) return source_short(in, e);
         r->flushed = true;
@@ -55,7 +55,7 @@ static vqz_status vqz_begin(vqz_image_reader *r, const image_config *config, vqz
 
 static vqz_status vqz_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
     vqz_image_reader *r = calloc(1, sizeof *r);
-    if (!r) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     r->base.ops = &image_vqz_reader;
     r->base.in = in;
     vqz_status s = vqz_begin(r, config, e);

@@ -97,18 +97,18 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
     char line[1024], *save = NULL;
     uint64_t width = 0, height = 0;
     bool full = false, known = set_sampling(r, "420");
-    if (!read_line(in, line, sizeof line)) return fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad y4m header: its line does not end");
+    if (!read_line(in, line, sizeof line)) return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad y4m header: its line does not end");
     for (char *word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         if (*word == 'W') width = strtoull(word + 1, NULL, 10);
         if (*word == 'H') height = strtoull(word + 1, NULL, 10);
         if (*word == 'C') known = set_sampling(r, word + 1);
         if (strcmp(word, "XCOLORRANGE=FULL") == 0) full = true;
-        if (!known) return fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "y4m sampling %.20s is not supported (8-bit 444, 422, 420 and mono are)", word + 1);
+        if (!known) return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "y4m sampling %.20s is not supported (8-bit 444, 422, 420 and mono are)", word + 1);
     }
     vqz_status s = image_check_size(width, height, config, e);
     if (s != VQZ_OK) return s;
     if (!read_line(in, line, sizeof line) || (strcmp(line, "FRAME") != 0 && strncmp(line, "FRAME ", 6) != 0))
-        return fail(e, VQZ_ERR_CORRUPT, source_offset(in), "y4m: FRAME expected");
+        return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "y4m: FRAME expected");
     r->base.info = (vqz_image_info){.width = (uint32_t)width, .height = (uint32_t)height, .layout = r->mono ? VQZ_GRAY : VQZ_RGB};
     r->chroma_width = r->mono ? 0 : (uint32_t)(r->half_x ? (width + 1) / 2 : width);
     r->chroma_height = r->mono ? 0 : (uint32_t)(r->half_y ? (height + 1) / 2 : height);
@@ -124,7 +124,7 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
 
 static vqz_status y4m_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
     y4m_reader *r = calloc(1, sizeof *r);
-    if (!r) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     r->base.ops = &image_y4m_reader;
     r->base.in = in;
     vqz_status s = y4m_read(r, in, config, e);
@@ -192,7 +192,7 @@ static void y4m_writer_close(image_writer *base) {
 static vqz_status y4m_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info, const image_config *config, vqz_error *e) {
     (void)format;
     y4m_writer *w = calloc(1, sizeof *w);
-    if (!w) return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     w->base = (image_writer){.ops = &image_y4m_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
     w->m = matrix_of(config->matrix, info->width, info->height, false);
     const bool color = info->layout >= VQZ_RGB;

@@ -99,7 +99,7 @@ vqz_status metrics_measure(metrics *m, const image *a, const image *b, vqz_error
         free(pa);
         free(pb);
         free(ring);
-        return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+        return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     }
     const gaussian g = make_gaussian();
     double sum = 0;

@@ -195,7 +195,7 @@ static vqz_status make_folders(char *path, vqz_error *e) {
         if (*p != '/') continue;
         *p = 0;
         bool failed = mkdir(path, 0777) != 0 && errno != EEXIST;
-        if (failed) fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot make the folder %s: %s", path, strerror(errno));
+        if (failed) cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot make the folder %s: %s", path, strerror(errno));
         *p = '/';
         if (failed) return VQZ_ERR_ARGUMENT;
     }
@@ -203,8 +203,8 @@ static vqz_status make_folders(char *path, vqz_error *e) {
 }
 
 vqz_status job_prepare(const job *j, const options *o, vqz_error *e) {
-    if (j->clash) return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s is already made from %s", j->out, j->clash->in);
+    if (j->clash) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s is already made from %s", j->out, j->clash->in);
     if (j->derived && !o->force && access(j->out, F_OK) == 0)
-        return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s exists; use -f to replace it or -o for another name", j->out);
+        return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s exists; use -f to replace it or -o for another name", j->out);
     return j->make_folders ? make_folders(j->out, e) : VQZ_OK;
 }

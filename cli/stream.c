@@ -11,7 +11,7 @@
 
 enum { BUFFER = 65536 };
 
-vqz_status fail(vqz_error *e, vqz_status status, uint64_t offset, const char *format, ...) {
+vqz_status cli_fail(vqz_error *e, vqz_status status, uint64_t offset, const char *format, ...) {
     e->status = status;
     e->offset = offset;
     va_list ap;
@@ -26,13 +26,13 @@ vqz_status source_open(source *s, const char *path, vqz_error *e) {
     *s = (source){.fd = STDIN_FILENO};
     if (strcmp(path, "-") != 0) {
         s->fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (s->fd < 0) return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot open: %s", strerror(errno));
+        if (s->fd < 0) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot open: %s", strerror(errno));
     }
     struct stat st;
     if (fstat(s->fd, &st) == 0) {
         if (S_ISDIR(st.st_mode)) {
             source_close(s);
-            return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "is a folder, not a file");
+            return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "is a folder, not a file");
         }
         /* standard input may be a file opened elsewhere: only offset 0 makes its positions ours */
         s->regular = S_ISREG(st.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0;
@@ -41,7 +41,7 @@ vqz_status source_open(source *s, const char *path, vqz_error *e) {
     s->buffer = malloc(BUFFER);
     if (!s->buffer) {
         source_close(s);
-        return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+        return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     }
     s->data = s->buffer;
     return VQZ_OK;
@@ -100,8 +100,8 @@ int source_getc(source *s) {
 }
 
 vqz_status source_short(const source *s, vqz_error *e) {
-    if (s->error) return fail(e, VQZ_ERR_ARGUMENT, source_offset(s), "cannot read: %s", strerror(s->error));
-    return fail(e, VQZ_ERR_TRUNCATED, source_offset(s), "the file ends early");
+    if (s->error) return cli_fail(e, VQZ_ERR_ARGUMENT, source_offset(s), "cannot read: %s", strerror(s->error));
+    return cli_fail(e, VQZ_ERR_TRUNCATED, source_offset(s), "the file ends early");
 }
 
 vqz_status source_read_all(source *s, uint8_t **data, size_t *size, uint64_t limit, vqz_error *e) {
@@ -112,11 +112,11 @@ vqz_status source_read_all(source *s, uint8_t **data, size_t *size, uint64_t lim
     do {
         if (all.written + (s->end - s->pos) > limit) {
             sink_close(&all);
-            return fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "is larger than %llu bytes", (unsigned long long)limit);
+            return cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "is larger than %llu bytes", (unsigned long long)limit);
         }
         if (!sink_write(&all, s->data + s->pos, s->end - s->pos)) {
             sink_close(&all);
-            return fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+            return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
         }
         s->pos = s->end;
     } while (source_fill(s));
@@ -167,7 +167,7 @@ static int create_temp(sink *s) {
 
 static vqz_status open_failed(sink *s, const char *path, vqz_error *e, int error) {
     sink_close(s);
-    return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write %s: %s", path, strerror(error));
+    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write %s: %s", path, strerror(error));
 }
 
 vqz_status sink_open(sink *s, const char *path, vqz_error *e) {
@@ -251,7 +251,7 @@ bool sink_write(sink *s, const void *data, size_t size) {
 }
 
 vqz_status sink_failed(const sink *s, vqz_error *e) {
-    return fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write%s%s: %s", s->path ? " " : "", s->path ? s->path : "", strerror(s->error));
+    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write%s%s: %s", s->path ? " " : "", s->path ? s->path : "", strerror(s->error));
 }
 
 vqz_status sink_commit(sink *s, vqz_error *e) {

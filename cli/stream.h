@@ -9,7 +9,7 @@
 #define NO_OFFSET UINT64_MAX
 
 /* Fills *e and returns `status`. */
-vqz_status fail(vqz_error *e, vqz_status status, uint64_t offset, const char *format, ...)
+vqz_status cli_fail(vqz_error *e, vqz_status status, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 typedef struct source {

@@ -9,7 +9,7 @@ enum { STEPS = 1600, MAX_ENCODES = 10 };     /* quality in 1/16 */
 vqz_status encoder_failed(const vqz_encoder *encoder, vqz_status s, vqz_error *e) {
     const vqz_error *why = vqz_encoder_error(encoder);
     if (why && why->status == s && why->text[0]) *e = *why;
-    else fail(e, s, NO_OFFSET, "%s", vqz_status_text(s));
+    else cli_fail(e, s, NO_OFFSET, "%s", vqz_status_text(s));
     return s;
 }
 
@@ -33,7 +33,7 @@ vqz_status encode_image(const image *im, const options *o, int quality_x16, sink
     if ((s = vqz_encoder_begin(encoder, &im->info)) != VQZ_OK ||
         (s = vqz_encoder_send_rows(encoder, im->pixels, (ptrdiff_t)im->stride, im->info.height)) != VQZ_OK)
         encoder_failed(encoder, s, e);
-    else if ((s = encoder_drain(encoder, out, e)) == VQZ_AGAIN) s = fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder asks for more rows than the picture has");
+    else if ((s = encoder_drain(encoder, out, e)) == VQZ_AGAIN) s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder asks for more rows than the picture has");
     vqz_encoder_close(encoder);
     return s == VQZ_END ? VQZ_OK : s;
 }
@@ -113,8 +113,8 @@ static vqz_status search(const image *im, const image *rgb, const options *o, si
         if (*quality < 0 && tries == MAX_ENCODES - 1) q = by_size ? 0 : STEPS;   /* the last chance */
     }
     if (*quality >= 0) return VQZ_OK;
-    return by_size ? fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "--target-size %llu is out of reach: quality 0 takes %.0f bytes", (unsigned long long)o->target_size, extreme)
-                   : fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "--target-psnr %.2f is out of reach: quality 100 gives %.2f dB", o->target_psnr, extreme);
+    return by_size ? cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "--target-size %llu is out of reach: quality 0 takes %.0f bytes", (unsigned long long)o->target_size, extreme)
+                   : cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "--target-psnr %.2f is out of reach: quality 100 gives %.2f dB", o->target_psnr, extreme);
 }
 
 vqz_status target_encode(const image *im, const options *o, sink *best, int *quality_x16, vqz_error *e) {
