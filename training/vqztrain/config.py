@@ -86,7 +86,6 @@ class QatConfig:
     weight_bits: int = 8
     act_bits: int = 8
     calibration: int = 24        # batches
-    percentile: float = 1.0      # share of the observed maximum that the range keeps
     freeze_encoder: bool = False
 
 

@@ -124,9 +124,8 @@ def fit(x, ls, config, old=None):
     v, high, low = torch.where(swap, x.flip(1), x), rung.amax(1), rung.amin(1)
     low_pairs = (high <= config.top).nonzero()[:, 0]
     if old:
-        book = old.pair_map[high[low_pairs], low[low_pairs]]
         pairs = [tuple(t.cpu() for t in old.pairs.book(i)) for i in range(len(old.pairs))]
-        for i, at in runs(book):
+        for i, at in runs(old.pair_map[high[low_pairs], low[low_pairs]]) if pairs else ():
             if len(at) >= 25 * old.pairs.sizes[i]:
                 at = low_pairs[at[torch.randperm(len(at), device=device)[:config.per_book]]]
                 pairs[i] = tuple(t.cpu() for t in fit_pair(v[at], 0, config, old.pairs.book(i)))

@@ -8,7 +8,7 @@ LEAK = 0.125   # slope of the leaky ReLU: a shift by 3 in integers
 class Conv(nn.Conv2d):
     """Conv2d of odd kernel with "same" padding. `edge` repeats the border, as at the picture's border in the decoder.
 
-    `fake`, when set (qat.py), maps (input, weight) to their quantized values.
+    `fake`, when set (qat.py), quantizes its input (`fake.act`) and weights (`fake.weight`).
     """
 
     def __init__(self, cin, cout, k=1, stride=1, edge=False):
@@ -16,11 +16,13 @@ class Conv(nn.Conv2d):
                          padding_mode="replicate" if edge and k > 1 else "zeros")
         self.fake = None
 
+    def narrow(self, x):
+        """x as this layer sees it."""
+        return x if self.fake is None else self.fake.act(x)
+
     def forward(self, x):
-        w = self.weight
-        if self.fake is not None:
-            x, w = self.fake(x, w)
-        return self._conv_forward(x, w, self.bias)
+        w = self.weight if self.fake is None else self.fake.weight(self.weight)
+        return self._conv_forward(self.narrow(x), w, self.bias)
 
 
 class Res(nn.Module):
@@ -33,6 +35,7 @@ class Res(nn.Module):
         self.b = Conv(c, c, 3, edge=True)
 
     def forward(self, x):
+        x = self.a.narrow(x)   # the integer trunk has the width of the layer that reads it
         return x + self.b(F.leaky_relu(self.a(x), self.leak))
 
 
@@ -46,4 +49,5 @@ class Bott(nn.Module):
         self.c = Conv(mid, channels)
 
     def forward(self, x):
+        x = self.a.narrow(x)
         return x + self.c(F.relu(self.b(F.relu(self.a(x)))))

@@ -1,0 +1,34 @@
+"""The training loss around a Codec, as a module, so that DistributedDataParallel and torch.compile can wrap it."""
+import torch
+import torch.nn as nn
+
+from .msssim import msssim
+
+MSSSIM_SCALE = 1280.0   # 1 - MS-SSIM in units of squared error of 8-bit samples
+LOSS_SCALE = 0.1
+
+
+class Objective(nn.Module):
+    def __init__(self, codec, lambdas, commitment=0.0, msssim_share=0.0, amp=False):
+        super().__init__()
+        self.codec, self.commitment, self.share, self.amp = codec, commitment, msssim_share, amp
+        self.register_buffer("lambdas", torch.tensor(lambdas, dtype=torch.float32), persistent=False)
+
+    def forward(self, x, lev, quantizer=None, z_weight=1.0):
+        """-> loss, statistics [loss, bpp, z bpp, squared error, commitment], log-scales."""
+        xh, bits, parts = self.codec(x, lev, quantizer, self.amp)
+        pixels = x.shape[2] * x.shape[3]
+        mse = (xh - x).square().mean((1, 2, 3)) * 255 ** 2
+        distortion = mse
+        if self.share:   # shifted to 0..1: the luminance term needs positive samples
+            structure = MSSSIM_SCALE * (1 - msssim(xh + 0.5, x + 0.5))
+            distortion = (1 - self.share) * mse + self.share * structure
+        bpp, zbpp = bits / pixels, parts["zbits"] / pixels
+        lam = self.lambdas[lev]
+        # Divided by sqrt(lambda), every level weighs about the same.
+        loss = ((bpp - (1 - z_weight) * zbpp + lam * distortion) / lam.sqrt()).mean() * LOSS_SCALE
+        commit = parts["commit"].mean()
+        if self.commitment:
+            loss = loss + self.commitment * commit
+        stats = torch.stack([loss, bpp.mean(), zbpp.mean(), mse.mean(), commit]).detach()
+        return loss, stats, parts["scales"]
