@@ -1,0 +1,238 @@
+/* The model loader: what it accepts, what it refuses and how it says so; levels, ladder and quantizer on the built-in model. */
+#include "base/bytes.h"
+#include "codec/model/model.h"
+#include "codec/quantizer.h"
+#include "tests/pictures.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static uint8_t *original, *copy;             /* the built-in model's bytes, and a copy to spoil */
+static size_t size;
+
+/* Start of a section's payload in `copy`; *n its length. */
+static uint8_t *section(const char *type, uint32_t *n) {
+    for (size_t at = 8; at + 8 <= size; at += 8 + *n) {
+        *n = vqz_load32(copy + at + 4);
+        if (memcmp(copy + at, type, 4) == 0) return copy + at + 8;
+    }
+    fail_msg("section %s not found", type);
+    return NULL;
+}
+
+/* The spoilt copy must be refused with a text that holds `what`. Restores the copy. */
+static void refused(size_t bytes, const char *what) {
+    vqz_model *m = (vqz_model *)1;
+    vqz_error e = {0};
+    vqz_status st = vqz_model_open(&m, copy, bytes, &e);
+    memcpy(copy, original, size);
+    assert_int_equal(st, VQZ_ERR_MODEL_INVALID);
+    assert_null(m);
+    if (!strstr(e.text, what)) fail_msg("expected \"%s\" in \"%s\"", what, e.text);
+}
+
+static void header(void **state) {
+    (void)state;
+    uint32_t n;
+    copy[0] = 'X';
+    refused(size, "VQZM");
+    copy[4] = 2;
+    refused(size, "version 2");
+    refused(3, "VQZM");
+    refused(size - 1, "ends inside section ZTAB");
+    section("LATQ", &n)[-8] = 'l';
+    refused(size, "section LATQ expected");
+    memcpy(section("INFO", &n), "nome", 4);
+    refused(size, "name is missing");
+    section("INFO", &n)[2] = 7;
+    refused(size, "control character");
+}
+
+static void arch(void **state) {
+    (void)state;
+    uint32_t n;
+    vqz_store16(section("ARCH", &n), 3);
+    refused(size, "C 3");
+    vqz_store16(section("ARCH", &n) + 10, 18);
+    refused(size, "slices have");
+    vqz_store16(section("ARCH", &n) + 10, 17);
+    refused(size, "must be even");
+    vqz_store16(section("ARCH", &n) + n - 2, 1);
+    refused(size, "reserved");
+}
+
+static void networks(void **state) {
+    (void)state;
+    uint32_t n;
+    section("NETS", &n)[2] = 1;
+    refused(size, "network analysis linear expected");
+    uint8_t *p = section("NETS", &n) + 2;    /* role, index, tensors, layers, then tensors of 8 bytes */
+    p[4] = 1;                                /* type of tensor 0: its weights would be half as long */
+    refused(size, "network analysis expected");
+    uint8_t *layer = section("NETS", &n) + 2 + 4 + 2 * 8;
+    layer[1] = 3;                            /* k: its weights would be nine times as long */
+    refused(size, "NETS");
+    layer = section("NETS", &n) + 2 + 4 + 2 * 8;
+    layer[2] = 3;                            /* stride */
+    refused(size, "analysis linear");
+    uint32_t cout = vqz_load16(layer + 10);
+    layer = section("NETS", &n) + 2 + 4 + 2 * 8;
+    vqz_store32(layer + 12 + (size_t)cout * 768 * 2, 0x7fffffff);    /* bias of channel 0 */
+    refused(size, "analysis linear");
+    layer = section("NETS", &n) + 2 + 4 + 2 * 8;
+    vqz_store16(layer + 12 + (size_t)cout * (768 * 2 + 4), 0);       /* its multiplier */
+    refused(size, "analysis linear");
+    memset(section("NETS", &n) + 2 + 4 + 2 * 8 + 12, 0x7f, (size_t)cout * 768 * 2);
+    refused(size, "analysis linear");        /* an accumulator may overflow */
+}
+
+static void tables(void **state) {
+    (void)state;
+    uint32_t n;
+    vqz_store16(section("LATQ", &n), 0);
+    refused(size, "LATQ");
+    section("LATQ", &n)[n - 1] = 47;
+    refused(size, "LATQ");
+    vqz_store16(section("LEVL", &n), 0);
+    refused(size, "0 rows");
+    vqz_store16(section("LEVL", &n) + 10 + 4, 0);
+    refused(size, "gain of channel 0");
+    section("LADR", &n)[1] = 200;
+    refused(size, "top 200");
+    uint8_t *book = section("LADR", &n) + 4;                         /* n, shift, zero, values, freqs */
+    uint32_t k = vqz_load16(book);
+    vqz_store16(book + 4 + 2 * k, (uint16_t)(vqz_load16(book + 4 + 2 * k) + 1));
+    refused(size, "scalar codebook 0");
+    book = section("LADR", &n) + 4;
+    vqz_store16(book + 4 + 2, vqz_load16(book + 4));
+    refused(size, "ascend");
+    book = section("LADR", &n);
+    vqz_store16(book + n - 2, 0xffff);
+    refused(size, "map");
+    vqz_store16(section("ZTAB", &n), 0);
+    refused(size, "0 tables");
+    section("ZTAB", &n)[2] = 200;
+    refused(size, "M is 200");
+}
+
+/* Anything else that a damaged file may be: opened, or refused with a reason. */
+static void random_damage(void **state) {
+    (void)state;
+    uint32_t s = 5, n, opened = 0;
+    size_t tail = (size_t)(section("LATQ", &n) - copy);              /* damaged weights mostly make another valid model */
+    for (int i = 0; i < 60; i++) {
+        copy[tail + test_random(&s) % (size - tail)] ^= (uint8_t)(1 + test_random(&s) % 255);
+        vqz_model *m;
+        vqz_error e = {0};
+        vqz_status st = vqz_model_open(&m, copy, size, &e);
+        if (st == VQZ_OK) opened++;
+        else {
+            assert_int_equal(st, VQZ_ERR_MODEL_INVALID);
+            assert_true(strlen(e.text) > 8);
+        }
+        vqz_model_unref(m);
+        memcpy(copy, original, size);
+    }
+    assert_true(opened < 60);
+}
+
+static void information(void **state) {
+    (void)state;
+    vqz_model *m, *other;
+    vqz_model_info info, changed;
+    uint32_t n;
+    assert_int_equal(vqz_model_open(&m, original, size, NULL), VQZ_OK);
+    vqz_model_get_info(m, &info);
+    assert_string_equal(info.name, "base");
+    assert_int_equal(info.size, size);
+    assert_true(info.levels >= 8);
+    assert_in_range(info.mac_per_pixel_decode, 5000, 15000);
+    assert_in_range(info.mac_per_pixel_encode, 10000, 40000);
+    vqz_store32(section("LEVL", &n) + 10, vqz_load32(section("LEVL", &n) + 10) + 1);     /* another lambda, another model */
+    assert_int_equal(vqz_model_open(&other, copy, size, NULL), VQZ_OK);
+    vqz_model_get_info(other, &changed);
+    assert_memory_not_equal(info.id, changed.id, sizeof info.id);
+    vqz_model_unref(other);
+    vqz_model_unref(m);
+    memcpy(copy, original, size);
+}
+
+static uint64_t cost_of(const vqz_codebook *b, const vqz_choice *c, const int32_t *r, unsigned dim, uint32_t lambda) {
+    uint64_t bits = b->cost[c->symbol], j = 0;
+    for (unsigned k = 0; k < dim; k++) {
+        int64_t d = (int64_t)r[k] - c->residual[k];
+        j += (uint64_t)(d * d);
+        if (c->symbol == b->n) {
+            uint32_t v = (c->escape[k] > 0 ? 2 * (uint32_t)c->escape[k] - 1 : 2 * (uint32_t)-c->escape[k]) + 8, top = 31 - (uint32_t)__builtin_clz(v);
+            bits += (uint64_t)(2 * top - 2) << 12;
+        }
+    }
+    return j + (lambda * bits >> 12);
+}
+
+/* Choices are the best of all, escapes included, at every size of residual. */
+static void choices(void **state) {
+    (void)state;
+    vqz_model *m;
+    assert_int_equal(vqz_model_open(&m, original, size, NULL), VQZ_OK);
+    uint32_t s = 77, lambda = m->level[0].lambda, escapes = 0;
+    for (int i = 0; i < 4000; i++) {
+        const vqz_codebook *b = &m->pair[test_random(&s) % m->npairs];
+        unsigned shift = test_random(&s) % 24;
+        int32_t r[2] = {(int32_t)test_random(&s) >> (8 + shift), (int32_t)test_random(&s) >> (8 + shift)};
+        vqz_choice c = vqz_choose_pair(b, r[0], r[1], lambda);
+        uint64_t j = cost_of(b, &c, r, 2, lambda);
+        escapes += c.symbol == b->n;
+        if (c.symbol == b->n) {
+            assert_int_equal(c.residual[0], c.escape[0] * 256);
+            assert_int_equal(c.residual[1], c.escape[1] * 256);
+        }
+        if (r[0] < 1 << 14 && r[0] > -(1 << 14) && r[1] < 1 << 14 && r[1] > -(1 << 14))
+            for (uint32_t k = 0; k < b->n; k++) {
+                vqz_choice other = {.symbol = k, .residual = {b->value[2 * k], b->value[2 * k + 1]}};
+                assert_true(j <= cost_of(b, &other, r, 2, lambda) + 2);
+            }
+    }
+    assert_true(escapes > 100 && escapes < 3900);
+    for (uint32_t i = 0; i < m->rungs; i++)
+        for (int k = 0; k < 200; k++) {
+            const vqz_codebook *b = &m->scalar[i];
+            int32_t r = (int32_t)test_random(&s) >> (8 + test_random(&s) % 24);
+            vqz_choice c = vqz_choose_scalar(b, r, lambda);
+            int64_t d = (int64_t)r - c.residual[0], limit = 256;     /* rate may pull a value, but never far: */
+            if (c.symbol == b->n) assert_int_equal(c.residual[0], c.escape[0] * 256);
+            else if (b->shift == 0) assert_int_equal(c.residual[0], b->value[c.symbol]);
+            assert_true(d * d <= limit * limit + (int64_t)(((uint64_t)lambda * (b->cost[b->n] + (60 << 12))) >> 12));
+        }
+    vqz_model_unref(m);
+}
+
+static int setup(void **state) {
+    (void)state;
+    FILE *f = fopen("models/base.vqzm", "rb");
+    if (!f) return 1;
+    fseek(f, 0, SEEK_END);
+    size = (size_t)ftell(f);
+    rewind(f);
+    original = malloc(size);
+    copy = malloc(size);
+    size_t got = fread(original, 1, size, f);
+    fclose(f);
+    memcpy(copy, original, size);
+    return got != size;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    free(original);
+    free(copy);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(header), cmocka_unit_test(arch), cmocka_unit_test(networks), cmocka_unit_test(tables),
+                                       cmocka_unit_test(random_damage), cmocka_unit_test(information), cmocka_unit_test(choices)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
