@@ -39,6 +39,8 @@ typedef struct timing {       /* seconds of each run */
     double encode[MAX_RUNS], decode[MAX_RUNS];
     double error;             /* sum of squared differences of the last run */
     size_t size;
+    double open;              /* seconds to load the model, once for any number of pictures; not part of the others */
+    double encode_peak, decode_peak;   /* bytes of memory; 0 where not measured */
 } timing;
 
 static const char *const cpu_names[] = {"auto", "scalar", "avx2", "avx512vnni"};
@@ -138,7 +140,7 @@ static double vqz_encode(const picture *p, const vqz_settings *settings, vqz_mod
     return seconds + now() - start;
 }
 
-static double vqz_decode(const picture *p, const vqz_settings *settings, const bytes *in, double *squares) {
+static double vqz_decode(const picture *p, const vqz_settings *settings, vqz_model *model, const bytes *in, double *squares) {
     vqz_decoder *decoder;
     vqz_error error = {0};
     vqz_band band;
@@ -146,6 +148,7 @@ static double vqz_decode(const picture *p, const vqz_settings *settings, const b
     double start = now(), seconds = 0;
     *squares = 0;
     check(vqz_decoder_open(&decoder, settings, &error), &error);
+    if (model) check(vqz_decoder_add_model(decoder, model), vqz_decoder_error(decoder));
     check(vqz_decoder_send(decoder, in->data, in->size), vqz_decoder_error(decoder));
     check(vqz_decoder_flush(decoder), vqz_decoder_error(decoder));
     while ((s = vqz_decoder_receive(decoder, &band)) == VQZ_OK) {
@@ -173,7 +176,7 @@ static double peak_memory(const char *path, const vqz_settings *settings, bool d
             rewind(coded);
             if (fread(b.data, 1, b.size, coded) != b.size) fail("temporary file", "cannot read");
             double squares;
-            vqz_decode(&p, settings, &b, &squares);
+            vqz_decode(&p, settings, NULL, &b, &squares);
         } else {
             vqz_encode(&p, settings, NULL, &b);
             if (fwrite(b.data, 1, b.size, coded) != b.size || fflush(coded)) fail("temporary file", "cannot write");
@@ -236,7 +239,7 @@ static double median(double *v, int n) {
 }
 
 static void print_row(FILE *json, const picture *p, const char *codec, const char *cpu, unsigned threads, timing *t,
-                      int runs, timing *webp, double encode_peak, double decode_peak) {
+                      int runs, timing *webp) {
     double pixels = (double)p->width * p->height, mp = pixels / 1e6;
     double encode = median(t->encode, runs), decode = median(t->decode, runs);
     double bpp = (double)t->size * 8 / pixels, psnr = 10 * log10(65025.0 * pixels * 3 / fmax(t->error, 1e-9));
@@ -245,13 +248,14 @@ static void print_row(FILE *json, const picture *p, const char *codec, const cha
     if (webp) printf(" %.3f | %.3f |", median(webp->encode, runs) / encode,
                      median(webp->decode, runs) / decode);
     else printf(" | |");
-    if (encode_peak > 0) printf(" %.0f | %.0f |\n", encode_peak / 1e6, decode_peak / 1e6);
-    else printf(" | |\n");
+    if (t->encode_peak > 0) printf(" %.0f | %.0f | %.0f |\n", t->encode_peak / 1e6, t->decode_peak / 1e6, t->open * 1e3);
+    else printf(" | | |\n");
     if (!json) return;
     fprintf(json, "{\"codec\": \"%s\", \"cpu\": \"%s\", \"threads\": %u, \"width\": %u, \"height\": %u, \"bytes\": %zu, "
             "\"psnr\": %.4f, \"runs\": %d, \"encode_s\": %.6f, \"decode_s\": %.6f",
             codec, cpu, threads, p->width, p->height, t->size, psnr, runs, encode, decode);
-    if (encode_peak > 0) fprintf(json, ", \"encode_peak\": %.0f, \"decode_peak\": %.0f", encode_peak, decode_peak);
+    if (t->encode_peak > 0)
+        fprintf(json, ", \"encode_peak\": %.0f, \"decode_peak\": %.0f, \"model_s\": %.6f", t->encode_peak, t->decode_peak, t->open);
     fprintf(json, "}\n");
 }
 
@@ -292,16 +296,18 @@ int main(int argc, char **argv) {
     vqz_decoder_close(probe);
 
     FILE *coded = need(tmpfile());
-    double encode_peak = peak_memory(path, &settings, false, coded);
-    double decode_peak = peak_memory(path, &settings, true, coded);
+    static timing ours, webp;
+    ours.encode_peak = peak_memory(path, &settings, false, coded);
+    ours.decode_peak = peak_memory(path, &settings, true, coded);
     fclose(coded);
 
     picture p = open_ppm(path);
     vqz_model *model;
     vqz_error error = {0};
     bytes file = {0};
-    static timing ours, webp;
+    double open_start = now();
     check(vqz_model_builtin(&model, 0, &error), &error);
+    ours.open = now() - open_start;
 #ifdef BENCH_WEBP
     uint8_t *pixels = NULL;
     bytes webp_file = {0};
@@ -314,7 +320,7 @@ int main(int argc, char **argv) {
 #endif
     for (int i = 0; i < runs; i++) {
         ours.encode[i] = vqz_encode(&p, &settings, model, &file);
-        ours.decode[i] = vqz_decode(&p, &settings, &file, &ours.error);
+        ours.decode[i] = vqz_decode(&p, &settings, model, &file, &ours.error);
 #ifdef BENCH_WEBP
         if (with_webp) {
             webp.encode[i] = webp_encode(&p, pixels, threads > 1, &webp_file);
@@ -324,8 +330,8 @@ int main(int argc, char **argv) {
 #endif
     }
     ours.size = file.size;
-    if (with_webp) print_row(json, &p, "webp -m 4", "-", threads, &webp, runs, NULL, 0, 0);
-    print_row(json, &p, "vqz", cpu_names[settings.cpu], threads, &ours, runs, with_webp ? &webp : NULL, encode_peak, decode_peak);
+    if (with_webp) print_row(json, &p, "webp -m 4", "-", threads, &webp, runs, NULL);
+    print_row(json, &p, "vqz", cpu_names[settings.cpu], threads, &ours, runs, with_webp ? &webp : NULL);
 #ifdef BENCH_WEBP
     free(pixels);
     free(webp_file.data);

@@ -44,8 +44,8 @@ fi
 
 echo "Quality $quality, $runs runs, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) threads"
 echo
-echo "| codec | cpu | threads | picture | bpp | PSNR | encode MP/s | decode MP/s | encode / webp | decode / webp | encode MB | decode MB |"
-echo "|---|---|---|---|---|---|---|---|---|---|---|---|"
+echo "| codec | cpu | threads | picture | bpp | PSNR | encode MP/s | decode MP/s | encode / webp | decode / webp | encode MB | decode MB | model ms |"
+echo "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 threads=(1)
 [ "$(nproc)" -eq 1 ] || threads+=("$(nproc)")
 for picture in "${pictures[@]}"; do
