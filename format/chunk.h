@@ -11,7 +11,7 @@ enum {
     VQZ_CHUNK_OVERHEAD = 12,             /* header and crc32c */
     VQZ_MAX_METADATA = 4 << 20,          /* bytes of one blob, decompressed */
     VQZ_MAX_TILE_PIXELS = 1536 * 1536,   /* a tile of 1024 x 1024 with merged remainders fits */
-    VQZ_MIN_LATENT_PAYLOAD = 8, VQZ_MIN_ALPHA_PAYLOAD = 1
+    VQZ_MIN_LATENT_PAYLOAD = 8, VQZ_MIN_LAYER_PAYLOAD = 1
 };
 
 typedef enum { VQZ_CHUNK_HEAD, VQZ_CHUNK_ICC, VQZ_CHUNK_EXIF, VQZ_CHUNK_XMP, VQZ_CHUNK_TILE, VQZ_CHUNK_HASH, VQZ_CHUNK_INDEX,

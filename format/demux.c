@@ -210,10 +210,10 @@ static vqz_status read_tile(vqz_demux *d, vqz_event *ev, bool partial, const uin
     uint32_t key = vqz_read_varint(&r), index = key >> 2;
     uint8_t layer = key & 3;
     if (r.failed) return REASON(e, VQZ_ERR_CORRUPT, "it has no tile index");
-    if (layer != VQZ_LAYER_LATENT && layer != VQZ_LAYER_ALPHA)
-        return REASON(e, VQZ_ERR_VERSION, "this version does not know layer %u", layer);
+    if (layer > VQZ_LAYER_ALPHA) return REASON(e, VQZ_ERR_VERSION, "this version does not know layer %u", layer);
     if (index >= d->tiles) return REASON(e, VQZ_ERR_CORRUPT, "tile %u does not exist, the picture has %u", index, d->tiles);
-    if (layer == VQZ_LAYER_ALPHA && vqz_grid_layers(&d->head) == 1) return REASON(e, VQZ_ERR_CORRUPT, "the picture has no alpha");
+    if (!vqz_grid_has_layer(&d->head, layer))
+        return REASON(e, VQZ_ERR_CORRUPT, "the picture has no %s", layer == VQZ_LAYER_ALPHA ? "alpha" : "residuals");
     uint32_t ordinal = vqz_grid_ordinal(&d->head, index, layer);
     if (partial ? ordinal < d->next : ordinal != d->next)
         return REASON(e, VQZ_ERR_CORRUPT, "it is number %u in the order of TILE chunks, number %u is due", ordinal, d->next);

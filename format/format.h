@@ -14,6 +14,7 @@ typedef struct vqz_head {
     uint16_t quality_x16;
     uint8_t model_id[VQZ_MODEL_ID_SIZE];
     uint8_t pixel_hash;          /* 1: a PHSH chunk follows the tiles */
+    uint8_t residual;            /* 1: every tile has a residual chunk */
 } vqz_head;
 
 /* Tile grid: tile_width columns, a last remainder of less than half a tile is merged into the one before (likewise rows). */
@@ -22,10 +23,10 @@ vqz_grid vqz_grid_of(const vqz_head *h);
 /* Rectangle of tile (tx, ty) in pixels, clipped to the picture. */
 void vqz_grid_rect(const vqz_head *h, uint32_t tx, uint32_t ty, uint32_t *x, uint32_t *y, uint32_t *w, uint32_t *ht);
 
-typedef enum { VQZ_LAYER_LATENT = 0, VQZ_LAYER_ALPHA = 2 } vqz_tile_layer;
+typedef enum { VQZ_LAYER_LATENT = 0, VQZ_LAYER_RESIDUAL = 1, VQZ_LAYER_ALPHA = 2 } vqz_tile_layer;
 typedef struct vqz_tile_chunk {
     uint32_t index;              /* ty * nx + tx */
-    uint8_t layer;               /* vqz_tile_layer; a tile's alpha chunk, where the layout has alpha, comes before its latents */
+    uint8_t layer;               /* vqz_tile_layer. The order of the chunks: spec/container.md section 7 */
     const uint8_t *payload;
     size_t size;
 } vqz_tile_chunk;
@@ -57,7 +58,7 @@ void vqz_demux_free(vqz_demux *d);
 vqz_status vqz_demux_send(vqz_demux *d, const uint8_t *data, size_t size, vqz_error *e);  /* copies */
 void vqz_demux_flush(vqz_demux *d);                                                        /* no more input */
 /* VQZ_OK with an event, VQZ_AGAIN (send more), or an error; after VQZ_EV_END it gives VQZ_END. Tiles come in the order of the file, which
- * must be ascending by index (alpha before latents), each at most once. Missing tiles are an error at the end. `partial`: a truncated file or
+ * must be that of spec/container.md section 7, each at most once. Missing tiles are an error at the end. `partial`: a truncated file or
  * chunks with a bad checksum are left out: at the end VQZ_EV_END comes, and the caller knows which tiles it saw. */
 vqz_status vqz_demux_next(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e);
 /* Bytes consumed so far: an error's place. */

@@ -34,13 +34,26 @@ uint64_t vqz_grid_max_area(const vqz_head *h) {
     return (uint64_t)longest(h->width, h->tile_width, g.nx) * longest(h->height, h->tile_height, g.ny);
 }
 
-uint32_t vqz_grid_layers(const vqz_head *h) { return h->layout == VQZ_GRAYA || h->layout == VQZ_RGBA ? 2 : 1; }
+bool vqz_grid_has_layer(const vqz_head *h, uint8_t layer) {
+    switch (layer) {
+    case VQZ_LAYER_LATENT: return true;
+    case VQZ_LAYER_RESIDUAL: return h->residual;
+    case VQZ_LAYER_ALPHA: return h->layout == VQZ_GRAYA || h->layout == VQZ_RGBA;
+    default: return false;
+    }
+}
 
-uint32_t vqz_grid_chunks(const vqz_head *h) { return vqz_grid_tiles(h) * vqz_grid_layers(h); }
+/* Chunks of a tile beside its residual. */
+static uint32_t base_layers(const vqz_head *h) { return vqz_grid_has_layer(h, VQZ_LAYER_ALPHA) ? 2 : 1; }
+
+uint32_t vqz_grid_chunks(const vqz_head *h) { return vqz_grid_tiles(h) * (base_layers(h) + h->residual); }
 
 uint32_t vqz_grid_ordinal(const vqz_head *h, uint32_t index, uint8_t layer) {
-    uint32_t layers = vqz_grid_layers(h);
-    return index * layers + (layer == VQZ_LAYER_LATENT ? layers - 1 : 0);
+    vqz_grid g = vqz_grid_of(h);
+    uint32_t layers = base_layers(h), row = index / g.nx;
+    if (layer == VQZ_LAYER_RESIDUAL) return (row + 2 < g.ny ? row + 2 : g.ny) * g.nx * layers + index;
+    uint32_t residual_rows = h->residual && row ? row - 1 : 0;      /* that come before */
+    return residual_rows * g.nx + index * layers + (layer == VQZ_LAYER_LATENT ? layers - 1 : 0);
 }
 
 uint32_t vqz_grid_payload_max(uint64_t area) { return (uint32_t)area * 16 + 4096; }
@@ -48,6 +61,6 @@ uint32_t vqz_grid_payload_max(uint64_t area) { return (uint32_t)area * 16 + 4096
 bool vqz_grid_payload_ok(const vqz_head *h, uint32_t index, uint8_t layer, size_t size) {
     uint32_t x, y, w, ht, nx = vqz_grid_of(h).nx;
     vqz_grid_rect(h, index % nx, index / nx, &x, &y, &w, &ht);
-    size_t least = layer == VQZ_LAYER_LATENT ? VQZ_MIN_LATENT_PAYLOAD : VQZ_MIN_ALPHA_PAYLOAD;
+    size_t least = layer == VQZ_LAYER_LATENT ? VQZ_MIN_LATENT_PAYLOAD : VQZ_MIN_LAYER_PAYLOAD;
     return size >= least && size <= vqz_grid_payload_max((uint64_t)w * ht);
 }

@@ -6,11 +6,12 @@
 uint32_t vqz_grid_tiles(const vqz_head *h);
 /* Pixels of the largest tile. */
 uint64_t vqz_grid_max_area(const vqz_head *h);
-/* TILE chunks of a tile: 1, or 2 where the layout has alpha. */
-uint32_t vqz_grid_layers(const vqz_head *h);
+/* Whether the picture's tiles have a chunk of this layer. */
+bool vqz_grid_has_layer(const vqz_head *h, uint8_t layer);
 /* TILE chunks of the picture. */
 uint32_t vqz_grid_chunks(const vqz_head *h);
-/* Position of a TILE chunk in the file's order, counted from 0. */
+/* Position of a TILE chunk (of an existing tile, of a layer that the picture has) in the file's order, counted from 0: tile row by tile row
+ * alpha and latents tile by tile, then, a tile row behind because their pixels depend on the latents below, the residuals. */
 uint32_t vqz_grid_ordinal(const vqz_head *h, uint32_t index, uint8_t layer);
 /* Most bytes that a chunk of a tile of this many pixels may carry. */
 uint32_t vqz_grid_payload_max(uint64_t area);

@@ -50,23 +50,17 @@ static void bits(coder *c, const char *name, unsigned shift, unsigned count, uin
 }
 
 static void fields(coder *c, vqz_head *h) {
-    uint8_t flags = 0, has_cicp, reserved = 0;
+    uint8_t has_cicp;
     uint32_t quality = h->quality_x16;
     has_cicp = vqz_load32(h->cicp) != 0;
-    if (!c->writing) {
-        bytes(c, &flags, 1);
-        c->flags = flags;
-    }
+    if (!c->writing) c->flags = vqz_read_varint(&c->in);
     bits(c, "layout", 0, 2, VQZ_GRAY, &h->layout);
     bits(c, "orientation", 2, 3, 1, &h->orientation);
     bits(c, "CICP flag", 5, 1, 0, &has_cicp);
     bits(c, "pixel hash flag", 6, 1, 0, &h->pixel_hash);
-    bits(c, "reserved flag", 7, 1, 0, &reserved);
-    if (reserved) bad(c, VQZ_ERR_VERSION, "reserved flag", 1, "0 as this version needs it");
-    if (c->writing) {
-        flags = (uint8_t)c->flags;
-        bytes(c, &flags, 1);
-    }
+    bits(c, "residual flag", 7, 1, 0, &h->residual);
+    if (c->writing) c->size += vqz_store_varint(c->out + c->size, c->flags);
+    else if (c->flags > 255) bad(c, VQZ_ERR_VERSION, "reserved flags", c->flags >> 8, "0 as this version needs them");
     number(c, "width", &h->width, 1, UINT32_MAX, 1, "1 or more");
     number(c, "height", &h->height, 1, UINT32_MAX, 1, "1 or more");
     number(c, "tile width", &h->tile_width, 64, VQZ_MAX_SIDE, 64, "a multiple of 64 up to 262144");

@@ -70,8 +70,7 @@ vqz_status vqz_mux_begin(vqz_mux *m, const vqz_head *h, const vqz_metadata *meta
 
 vqz_status vqz_mux_tile(vqz_mux *m, const vqz_tile_chunk *t, vqz_error *e) {
     const vqz_head *h = &m->head;
-    bool known = t->layer == VQZ_LAYER_LATENT || (t->layer == VQZ_LAYER_ALPHA && m->writing && vqz_grid_layers(h) == 2);
-    if (!m->writing || !known || t->index >= vqz_grid_tiles(h) || vqz_grid_ordinal(h, t->index, t->layer) != m->next)
+    if (!m->writing || !vqz_grid_has_layer(h, t->layer) || t->index >= vqz_grid_tiles(h) || vqz_grid_ordinal(h, t->index, t->layer) != m->next)
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "layer %u of tile %u is not the next one to be written", t->layer, t->index);
     if (!vqz_grid_payload_ok(h, t->index, t->layer, t->size))
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "%zu bytes are not possible for layer %u of tile %u", t->size, t->layer,

@@ -45,6 +45,20 @@ static vqz_head head_of(uint32_t w, uint32_t h, uint32_t tw, uint32_t th, uint8_
     return d;
 }
 
+/* The chunk that the format puts at `ordinal`: found among all, so that every ordinal must exist once. */
+static vqz_tile_chunk chunk_at(const vqz_head *h, uint32_t ordinal) {
+    vqz_tile_chunk t = {0};
+    unsigned found = 0;
+    for (uint32_t i = 0; i < vqz_grid_tiles(h); i++)
+        for (uint8_t layer = 0; layer < 4; layer++)
+            if (vqz_grid_has_layer(h, layer) && vqz_grid_ordinal(h, i, layer) == ordinal) {
+                t = (vqz_tile_chunk){.index = i, .layer = layer};
+                found++;
+            }
+    assert_int_equal(found, 1);
+    return t;
+}
+
 static void drain(vqz_mux *m, file *f) {
     const uint8_t *p;
     size_t n;
@@ -59,9 +73,10 @@ static void write_with(vqz_mux *m, file *f, const vqz_head *h, const vqz_metadat
     size_t start = f->size;
     if (vqz_mux_begin(m, h, meta, &e) != VQZ_OK) fail_msg("begin: %s", e.text);
     if (!greedy) drain(m, f);
-    bool alpha = vqz_grid_layers(h) == 2;
     for (uint32_t i = 0; i < vqz_grid_chunks(h); i++) {
-        vqz_tile_chunk t = {alpha ? i / 2 : i, alpha && i % 2 == 0 ? VQZ_LAYER_ALPHA : VQZ_LAYER_LATENT, payload, payload_of(i, payload)};
+        vqz_tile_chunk t = chunk_at(h, i);
+        t.payload = payload;
+        t.size = payload_of(i, payload);
         if (vqz_mux_tile(m, &t, &e) != VQZ_OK) fail_msg("tile %u: %s", i, e.text);
         if (!greedy) drain(m, f);
         if (i < MAX_CHUNKS) f->end[i] = f->size - start;
@@ -227,17 +242,38 @@ static void test_grid(void **state) {
     for (int i = 0; i < 150 * 170; i++) assert_int_equal(count[i], 1);
 }
 
+/* Where every chunk stands: 2 x 3 tiles with all layers, then other shapes. */
+static void test_chunk_order(void **state) {
+    (void)state;
+    static const char want[] = "a0 l0 a1 l1 a2 l2 a3 l3 r0 r1 a4 l4 a5 l5 r2 r3 r4 r5 ";
+    vqz_head h = head_of(128, 192, 64, 64, VQZ_RGBA);
+    h.residual = 1;
+    char got[64] = "";
+    for (uint32_t i = 0; i < vqz_grid_chunks(&h); i++) {
+        vqz_tile_chunk t = chunk_at(&h, i);
+        snprintf(got + strlen(got), 8, "%c%u ", "lra"[t.layer], t.index);
+    }
+    assert_string_equal(got, want);
+    for (unsigned k = 0; k < 32; k++) {
+        h = head_of(64 * (1 + k % 2), 64 * (1 + k / 8), 64, 64, k & 2 ? VQZ_GRAYA : VQZ_GRAY);
+        h.residual = k >> 2 & 1;
+        assert_int_equal(vqz_grid_chunks(&h), vqz_grid_tiles(&h) * (1 + (k >> 1 & 1) + h.residual));
+        for (uint32_t i = 0; i < vqz_grid_chunks(&h); i++) chunk_at(&h, i);
+    }
+}
+
 /* ---- round trips ---- */
 static void test_round_trip(void **state) {
     (void)state;
     static const uint32_t sizes[][4] = {{1, 1, 64, 64}, {95, 64, 64, 64}, {96, 64, 64, 64}, {300, 200, 128, 64}, {768, 512, 768, 512}, {70, 90, 1024, 1024}};
     for (uint8_t layout = VQZ_GRAY; layout <= VQZ_RGBA; layout++)
         for (size_t k = 0; k < 6; k++)
-            for (unsigned options = 0; options < 32; options++) {
+            for (unsigned options = 0; options < 64; options++) {
                 vqz_head h = head_of(sizes[k][0], sizes[k][1], sizes[k][2], sizes[k][3], layout);
                 h.orientation = (uint8_t)(1 + options % 8);
-                h.quality_x16 = (uint16_t)(options * 51);
+                h.quality_x16 = (uint16_t)(options * 25);
                 h.pixel_hash = options & 1;
+                h.residual = options >> 5;
                 if (options & 2) memcpy(h.cicp, "\x09\x10\x00\x01", 4);
                 vqz_metadata m = META;
                 if (!(options & 4)) m.icc_size = 0;
@@ -293,7 +329,7 @@ static void test_writer_reuse(void **state) {
     vqz_memory mem;
     vqz_mux *m;
     vqz_head h = head_of(300, 200, 128, 64, VQZ_RGBA);
-    h.pixel_hash = 1;
+    h.pixel_hash = h.residual = 1;
     file alone = write_file(&h, &META), three = {0};
     vqz_memory_init(&mem, 1 << 26);
     assert_int_equal(vqz_mux_create(&m, &mem, NULL), VQZ_OK);
@@ -320,7 +356,7 @@ static void test_truncation(void **state) {
     static const uint32_t sizes[][2] = {{50, 50}, {200, 130}};
     for (int k = 0; k < 2; k++) {
         vqz_head h = head_of(sizes[k][0], sizes[k][1], 64, 64, k ? VQZ_RGBA : VQZ_RGB);
-        h.pixel_hash = (uint8_t)k;
+        h.pixel_hash = h.residual = (uint8_t)k;
         file f = write_file(&h, k ? &META : NULL);
         size_t head_end = VQZ_PREAMBLE_SIZE + VQZ_CHUNK_OVERHEAD + vqz_load32(f.data + VQZ_PREAMBLE_SIZE + 4);
         for (size_t cut = 0; cut < f.size; cut++) {
@@ -410,7 +446,7 @@ static void put_start(file *f, const uint8_t *head, size_t n) {
 /* RGB of 128 x 64 pixels, two tiles. */
 static const uint8_t two_tiles[] = {2, 127, 63, 0, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
-/* A file from a script: H head, 0 1 2 tiles, a alpha of tile 0, r layer 1 of tile 0, s short tile, e tile without bytes, i ICC, P hash,
+/* A file from a script: H head, 0 1 2 tiles, a alpha, r residual, q layer 3 of tile 0, s short tile, e tile without bytes, i ICC, P hash,
  * X right index, Y wrong index, u U unknown ancillary and critical chunk, n no chunk. */
 static file script(const char *s) {
     file f = {0};
@@ -427,7 +463,7 @@ static file script(const char *s) {
             put_chunk(&f, "TILE", b, 1 + payload_of(t, b + 1));
             break;
         }
-        case 'a': case 'r': b[0] = *s == 'a' ? 2 : 1; put_chunk(&f, "TILE", b, 1 + payload_of(0, b + 1)); break;
+        case 'a': case 'r': case 'q': b[0] = *s == 'a' ? 2 : *s == 'r' ? 1 : 3; put_chunk(&f, "TILE", b, 1 + payload_of(0, b + 1)); break;
         case 's': b[0] = 0; put_chunk(&f, "TILE", b, payload_of(0, b + 1)); break;
         case 'e': put_chunk(&f, "TILE", b, 0); break;
         case 'i': put_chunk(&f, "iCCP", "\0abc", 4); break;
@@ -454,7 +490,7 @@ static void test_order(void **state) {
         {"H011X", VQZ_ERR_CORRUPT, VQZ_END, 2}, {"H1X", VQZ_ERR_CORRUPT, VQZ_END, 1}, {"H0X1", VQZ_ERR_CORRUPT, VQZ_END, 1},
         {"HX01", VQZ_ERR_CORRUPT, VQZ_END, 0}, {"H0i1X", VQZ_ERR_CORRUPT, VQZ_END, 2}, {"Hii01X", VQZ_ERR_CORRUPT, VQZ_END, 2},
         {"H01PX", VQZ_ERR_CORRUPT, VQZ_END, 2}, {"HP01X", VQZ_ERR_CORRUPT, VQZ_END, 2}, {"H01Y", VQZ_ERR_CORRUPT, VQZ_END, 2},
-        {"Ha01X", VQZ_ERR_CORRUPT, VQZ_END, 2}, {"Hr01X", VQZ_ERR_VERSION, VQZ_ERR_VERSION, 0}, {"H012X", VQZ_ERR_CORRUPT, VQZ_END, 2},
+        {"Ha01X", VQZ_ERR_CORRUPT, VQZ_END, 2}, {"Hr01X", VQZ_ERR_CORRUPT, VQZ_END, 2}, {"Hq01X", VQZ_ERR_VERSION, VQZ_ERR_VERSION, 0}, {"H012X", VQZ_ERR_CORRUPT, VQZ_END, 2},
         {"Hs1X", VQZ_ERR_CORRUPT, VQZ_END, 1}, {"He1X", VQZ_ERR_CORRUPT, VQZ_END, 1}, {"Hn01X", VQZ_ERR_CORRUPT, VQZ_END, 2},
         {"H0n1X", VQZ_ERR_CORRUPT, VQZ_END, 2}, {"H01u", VQZ_ERR_TRUNCATED, VQZ_END, 2}};
     static const vqz_metadata meta = {.icc = (const uint8_t *)"abc", .icc_size = 3};
@@ -509,7 +545,8 @@ static void test_bad_heads(void **state) {
     static const struct { uint8_t fields[20]; size_t n; vqz_status want; const char *text; } cases[] = {
         {{2, 64, 64, 0, 0, 16}, 6, VQZ_END, ""},
         {{2, 0xBF, 0x0B, 0xBF, 0x0B, 15, 15, 16}, 8, VQZ_END, ""},                                   /* 1472 x 1472 in one tile of 1024 */
-        {{0x82, 64, 64, 0, 0, 16}, 6, VQZ_ERR_VERSION, "reserved flag"},
+        {{0x82, 2, 64, 64, 0, 0, 16}, 7, VQZ_ERR_VERSION, "reserved flags"},
+        {{0x82, 0, 64, 64, 0, 0, 16}, 7, VQZ_END, ""},                                                /* a longer form of 2 */
         {{2, 0xFF, 0xFF, 0xFF, 0xFF, 15, 64, 0, 0, 16}, 10, VQZ_ERR_CORRUPT, "width"},                 /* 2^32 */
         {{2, 0x80, 0x80, 0x10, 64, 0, 0, 16}, 8, VQZ_ERR_LIMIT, "a side may have 262144"},
         {{2, 64, 0xFF, 0xFF, 0xFF, 0x7F, 0, 0, 16}, 9, VQZ_ERR_LIMIT, "a side may have 262144"},
@@ -741,7 +778,8 @@ static void test_misuse(void **state) {
         {offsetof(vqz_head, layout), 1, 5, VQZ_ERR_ARGUMENT}, {offsetof(vqz_head, orientation), 1, 0, VQZ_ERR_ARGUMENT},
         {offsetof(vqz_head, orientation), 1, 9, VQZ_ERR_ARGUMENT}, {offsetof(vqz_head, tile_width), 4, 0, VQZ_ERR_ARGUMENT},
         {offsetof(vqz_head, tile_width), 4, 100, VQZ_ERR_ARGUMENT}, {offsetof(vqz_head, tile_height), 4, VQZ_MAX_SIDE + 64, VQZ_ERR_ARGUMENT},
-        {offsetof(vqz_head, quality_x16), 2, 1601, VQZ_ERR_ARGUMENT}, {offsetof(vqz_head, pixel_hash), 1, 2, VQZ_ERR_ARGUMENT}};
+        {offsetof(vqz_head, quality_x16), 2, 1601, VQZ_ERR_ARGUMENT}, {offsetof(vqz_head, pixel_hash), 1, 2, VQZ_ERR_ARGUMENT},
+        {offsetof(vqz_head, residual), 1, 2, VQZ_ERR_ARGUMENT}};
     const uint8_t *p;
     size_t n;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
@@ -776,7 +814,7 @@ static void test_misuse(void **state) {
     assert_int_equal(vqz_mux_tile(m, &alpha0, NULL), VQZ_ERR_ARGUMENT);
     assert_int_equal(vqz_mux_tile(m, &alpha1, NULL), VQZ_ERR_ARGUMENT);
     assert_int_equal(vqz_mux_tile(m, &(vqz_tile_chunk){0, VQZ_LAYER_LATENT, b, 7}, NULL), VQZ_ERR_ARGUMENT);
-    assert_int_equal(vqz_mux_tile(m, &(vqz_tile_chunk){0, 1, b, 8}, NULL), VQZ_ERR_ARGUMENT);
+    assert_int_equal(vqz_mux_tile(m, &(vqz_tile_chunk){0, VQZ_LAYER_RESIDUAL, b, 8}, NULL), VQZ_ERR_ARGUMENT);
     assert_int_equal(vqz_mux_tile(m, &(vqz_tile_chunk){0x80000000u, VQZ_LAYER_LATENT, b, 8}, NULL), VQZ_ERR_ARGUMENT);
     assert_int_equal(vqz_mux_end(m, NULL, NULL), VQZ_ERR_ARGUMENT);       /* tiles are missing */
     for (uint32_t i = 1; i < vqz_grid_chunks(&good); i++) {
@@ -801,7 +839,7 @@ static void test_misuse(void **state) {
 static void test_memory_limits(void **state) {
     (void)state;
     vqz_head h = head_of(300, 200, 64, 64, VQZ_RGBA);
-    h.pixel_hash = 1;
+    h.pixel_hash = h.residual = 1;
     file f = write_file(&h, &META);
     unsigned failures[2] = {0, 0}, successes[2] = {0, 0};
     for (uint64_t limit = 0; limit < 24000; limit += 64) {
@@ -816,7 +854,9 @@ static void test_memory_limits(void **state) {
         uint8_t payload[64];
         if (s == VQZ_OK) s = vqz_mux_begin(m, &h, &META, NULL);
         for (uint32_t i = 0; s == VQZ_OK && i < vqz_grid_chunks(&h); i++) {
-            vqz_tile_chunk t = {i / 2, i % 2 ? VQZ_LAYER_LATENT : VQZ_LAYER_ALPHA, payload, payload_of(i, payload)};
+            vqz_tile_chunk t = chunk_at(&h, i);
+            t.payload = payload;
+            t.size = payload_of(i, payload);
             s = vqz_mux_tile(m, &t, NULL);
         }
         if (s == VQZ_OK) s = vqz_mux_end(m, &HASH, NULL);
@@ -831,7 +871,7 @@ static void test_memory_limits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grid), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_golden), cmocka_unit_test(test_overhead),
+        cmocka_unit_test(test_grid), cmocka_unit_test(test_chunk_order), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_golden), cmocka_unit_test(test_overhead),
         cmocka_unit_test(test_writer_reuse), cmocka_unit_test(test_truncation), cmocka_unit_test(test_corruption), cmocka_unit_test(test_order),
         cmocka_unit_test(test_bad_heads), cmocka_unit_test(test_minor_version), cmocka_unit_test(test_metadata_limits),
         cmocka_unit_test(test_declared_lengths), cmocka_unit_test(test_tile_size), cmocka_unit_test(test_index), cmocka_unit_test(test_misuse),
