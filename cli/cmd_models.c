@@ -6,20 +6,22 @@
 
 enum { MODEL_LIMIT = 256 << 20 };
 
-bool model_load(loaded_model *m, options *o) {
+static vqz_status open_file(loaded_model *m, const char *path, vqz_error *e) {
     source in;
     size_t size;
+    vqz_status s = source_open(&in, path, e);
+    if (s != VQZ_OK) return s;
+    s = source_read_all(&in, &m->bytes, &size, MODEL_LIMIT, e);
+    source_close(&in);
+    return s == VQZ_OK ? vqz_model_open(&m->model, m->bytes, size, e) : s;
+}
+
+bool model_load(loaded_model *m, options *o) {
     vqz_error e = {.offset = NO_OFFSET};
     *m = (loaded_model){0};
-    if (!o->model) return true;
-    vqz_status s = source_open(&in, o->model, &e);
-    if (s == VQZ_OK) {
-        s = source_read_all(&in, &m->bytes, &size, MODEL_LIMIT, &e);
-        source_close(&in);
-    }
-    if (s == VQZ_OK) s = vqz_model_open(&m->model, m->bytes, size, &e);
+    vqz_status s = o->model ? open_file(m, o->model, &e) : vqz_model_builtin(&m->model, 0, &e);
     if (s != VQZ_OK) {
-        report_error(o->model, &e);
+        report_error(o->model ? o->model : "built-in model", &e);
         free(m->bytes);
         return false;
     }
@@ -83,10 +85,12 @@ static void print_model(const vqz_model *model, const char *origin, bool json) {
 }
 
 int cmd_models(options *o) {
-    loaded_model loaded;
+    loaded_model loaded = {0};
     int code = EXIT_DONE;
-    if (!model_load(&loaded, o)) return EXIT_FAILED;
-    if (loaded.model) print_model(loaded.model, o->model, o->json);
+    if (o->model) {
+        if (!model_load(&loaded, o)) return EXIT_FAILED;
+        print_model(loaded.model, o->model, o->json);
+    }
     for (uint32_t i = 0; i < vqz_model_builtin_count(); i++) {
         vqz_model *model;
         vqz_error e = {.offset = NO_OFFSET};

@@ -7,7 +7,6 @@ static bool verify_one(const job *j, options *o, progress *p, vqz_error *e) {
     image_rows rows;
     vqz_status s = open_vqz(&in, &r, j->in, o, e);
     while (s == VQZ_OK) s = image_reader_next(r, &rows, e);
-    if (s == VQZ_END && source_peek(&in, 1)) s = cli_fail(e, VQZ_ERR_CORRUPT, source_offset(&in), "bytes follow the end of the file");
     image_reader_close(r);
     source_close(&in);
     if (s != VQZ_END) return false;

@@ -8,7 +8,7 @@ typedef enum video_matrix { MATRIX_AUTO, MATRIX_BT601, MATRIX_BT709 } video_matr
 
 typedef struct image_config {
     vqz_settings settings;       /* limits for every format; the rest is for .vqz */
-    vqz_model *model;            /* NULL: the built-in ones only */
+    vqz_model *model;            /* beside the built-in ones; what encode uses. NULL: the default */
     video_matrix matrix;         /* y4m */
     int png_level;               /* 0..9 */
 } image_config;
