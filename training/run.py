@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))   # vqztrain and vqzint are found as they are by themselves
 
 from vqztrain import config as configuration   # noqa: E402
-from vqztrain import data, dist, stages        # noqa: E402
+from vqztrain import data, dist, plots, stages # noqa: E402
 
 
 def arguments(argv):
@@ -69,6 +69,8 @@ def main(argv=None):
         for name in names:
             stages.FUNCTIONS[name](run, a.minutes, a.steps)
     finally:
+        if a.home and dist.main() and os.path.isdir(a.home):
+            plots.draw(out, os.path.join(a.home, "progress.png"))
         dist.stop()
 
 

@@ -127,8 +127,8 @@ class Crops:
         start, down, right = torch.tensor(np.array(places), device=device).T[..., None, None]
         i = torch.arange(self.config.crop, device=device)
         x = self.pool.pixels[start + i[:, None] * down + i * right].permute(0, 3, 1, 2).float() / 255 - 0.5
-        gray = torch.tensor(gray, device=device)
         if gray.any():
+            gray = torch.tensor(gray, device=device)
             x[gray] = x[gray].mean(1, keepdim=True)
         return x.contiguous(memory_format=torch.channels_last)
 

@@ -1,5 +1,7 @@
 """The training loop of every gradient stage: resumable to the bit, averaged weights, clipping, guard, logs."""
 import os
+import shutil
+import signal
 import time
 
 import numpy as np
@@ -14,6 +16,23 @@ from .objective import Objective
 COLUMNS = ("step minutes lr loss bpp zbpp psnr commit grad skipped held_loss held_bpp held_psnr dead_mean dead_max "
            "dead_layer rungs pair_used pair_spread scalar_used scalar_spread").split()
 HELD_BATCHES = 2
+
+
+class _StopRequest:
+    """SIGTERM asks for a checkpoint and an early end."""
+
+    def __init__(self):
+        self.set = 0.0
+        self.before = signal.signal(signal.SIGTERM, self._handle)
+
+    def _handle(self, *_):
+        self.set = 1.0
+
+    def asked(self, device):
+        return dist.agree_number(self.set, device) > 0
+
+    def end(self):
+        signal.signal(signal.SIGTERM, self.before)
 
 
 class Trainer:
@@ -42,7 +61,10 @@ class Trainer:
         if dist.world() > 1:
             ids = [self.device.index] if self.device.type == "cuda" else None
             model = DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
-        self.model = torch.compile(model) if options.compile else model
+        if options.compile:   # a part that fails to compile runs as it is
+            torch._dynamo.config.suppress_errors = True
+            model = torch.compile(model)
+        self.model = model
         if dist.main():
             base, at = os.path.join(out, stage), self.step if resume else None
             self.log = Log(base + ".csv", COLUMNS, at)
@@ -118,12 +140,13 @@ class Trainer:
     def run(self):
         """Trains to the stage's end. -> the final state."""
         o, recent, bad = self.options, [], 0
+        stop = _StopRequest()
         started = saved = time.time()
         before = self.minutes
         if self.quantizer is not None:
             self.quantizer.count()
         self.model.train()
-        while (progress := self.progress()) < 1:
+        while (progress := self.progress()) < 1 and not stop.asked(self.device):
             lr = self.rate(progress)
             stats, norm, finite, scales = self.train_step(lr)
             self.minutes = before + (time.time() - started) / 60
@@ -144,9 +167,12 @@ class Trainer:
                 saved = time.time()
         weights = sum(p.detach().double().abs().sum() for p in self.codec.parameters())
         dist.check_same(weights, "the sum of all weights", self.device)
+        stop.end()
         if dist.main():
-            self.save(done=True)
+            self.save(done=progress >= 1)
         dist.barrier()
+        if progress < 1:
+            raise SystemExit(f"{self.stage}: stopped at step {self.step} as asked; --resume goes on")
         return self.state(done=True)
 
     def _refit(self):
@@ -196,4 +222,6 @@ class Trainer:
         checkpoint.save(os.path.join(self.out, self.stage + ".pt"), state)
         if self.home:
             checkpoint.write_compact(self.home, state)
+            for log in (self.log, self.rung_log):
+                shutil.copy(log.path, self.home)
 

@@ -1,0 +1,1 @@
+"""Training of vqz models; see README.md."""
