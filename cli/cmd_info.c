@@ -31,7 +31,8 @@ static void print_text(const char *name, const image_reader *r, uint64_t bytes, 
     printf("  model        ");
     print_model_id(stdout, f->model_id);
     printf(" (%s)\n", model ? model : "not available here: give it with --model");
-    printf("  tiles        %u x %u of %ux%u\n", f->tiles_x, f->tiles_y, f->tile_width, f->tile_height);
+    printf("  tiles        %u x %u of %ux%u\n", f->tiles_x, f->tiles_y, f->tile_width < im->width ? f->tile_width : im->width,
+           f->tile_height < im->height ? f->tile_height : im->height);
     if (f->peak_memory) printf("  to decode    %.1f MB of memory\n", (double)f->peak_memory / 1e6);
     if (im->orientation > 1 && im->orientation <= 8) printf("  orientation  %u (%s for viewing)\n", im->orientation, turns[im->orientation]);
     if (im->cicp[0] || im->cicp[1]) printf("  CICP         %u/%u/%u/%u\n", im->cicp[0], im->cicp[1], im->cicp[2], im->cicp[3]);
