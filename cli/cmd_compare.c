@@ -47,8 +47,8 @@ static void print_text(const metrics *m, const side *a, const side *b, const cha
     if (a->vqz == b->vqz || !a->bytes || !b->bytes) return;
     const side *file = a->vqz ? a : b, *other = a->vqz ? b : a;
     printf("size     %llu bytes, %.3f bits per pixel: %.1f %% of %s (%llu bytes)\n", (unsigned long long)file->bytes,
-           (double)file->bytes * 8 / ((double)file->im.info.width * file->im.info.height), 100.0 * (double)file->bytes / (double)other->bytes,
-           names[a->vqz], (unsigned long long)other->bytes);
+           (double)file->bytes * 8 / ((double)file->im.info.width * file->im.info.height),
+           100.0 * (double)file->bytes / (double)other->bytes, names[a->vqz], (unsigned long long)other->bytes);
 }
 
 static void print_json(const metrics *m, const side *a, const side *b, const char *const names[2]) {
@@ -56,13 +56,16 @@ static void print_json(const metrics *m, const side *a, const side *b, const cha
     json_string(stdout, names[0]);
     printf(", \"b\": ");
     json_string(stdout, names[1]);
-    printf(", \"width\": %u, \"height\": %u, \"identical\": %s, \"psnr\": %.4f", a->im.info.width, a->im.info.height, m->identical ? "true" : "false", m->psnr);
+    printf(", \"width\": %u, \"height\": %u, \"identical\": %s, \"psnr\": %.4f", a->im.info.width, a->im.info.height,
+           m->identical ? "true" : "false", m->psnr);
     if (m->msssim >= 0) printf(", \"msssim\": %.7f, \"msssim_db\": %.4f", m->msssim, m->msssim_db);
     else printf(", \"msssim\": null, \"msssim_db\": null");
     printf(", \"bytes_a\": %llu, \"bytes_b\": %llu", (unsigned long long)a->bytes, (unsigned long long)b->bytes);
     if (a->vqz != b->vqz && a->bytes && b->bytes) {
         const side *file = a->vqz ? a : b, *other = a->vqz ? b : a;
-        printf(", \"bpp\": %.5f, \"size_ratio\": %.5f", (double)file->bytes * 8 / ((double)file->im.info.width * file->im.info.height), (double)file->bytes / (double)other->bytes);
+        printf(", \"bpp\": %.5f, \"size_ratio\": %.5f",
+               (double)file->bytes * 8 / ((double)file->im.info.width * file->im.info.height),
+               (double)file->bytes / (double)other->bytes);
     }
     printf("}\n");
 }
@@ -72,8 +75,8 @@ static int compare(const side *a, const side *b, const options *o) {
     vqz_error e = {.offset = NO_OFFSET};
     metrics m;
     if (a->im.info.width != b->im.info.width || a->im.info.height != b->im.info.height) {
-        fprintf(stderr, "vqz: %s is %ux%u and %s is %ux%u: pictures of one size are needed\n", names[0], a->im.info.width, a->im.info.height, names[1],
-                b->im.info.width, b->im.info.height);
+        fprintf(stderr, "vqz: %s is %ux%u and %s is %ux%u: pictures of one size are needed\n", names[0], a->im.info.width,
+                a->im.info.height, names[1], b->im.info.width, b->im.info.height);
         return EXIT_FAILED;
     }
     if (metrics_measure(&m, &a->im, &b->im, &e) != VQZ_OK) {

@@ -13,7 +13,8 @@ static vqz_status write_rows(image_writer *w, image_reader *r, vqz_error *e) {
 }
 
 /* Turning needs the whole picture. */
-static vqz_status write_turned(image_writer **w, image_reader *r, const vqz_image_info *info, image_format format, const options *o, sink *out, vqz_error *e) {
+static vqz_status write_turned(image_writer **w, image_reader *r, const vqz_image_info *info, image_format format,
+                               const options *o, sink *out, vqz_error *e) {
     image im;
     vqz_status s = image_load(&im, r, &o->config, e);
     if (s != VQZ_OK) return s;
@@ -28,7 +29,8 @@ static vqz_status write_turned(image_writer **w, image_reader *r, const vqz_imag
 }
 
 /* The metadata of the output. `exif` becomes a copy whose orientation fits the pixels that are written. */
-static vqz_status output_info(vqz_image_info *info, const image_reader *r, const options *o, uint8_t **exif, vqz_error *e) {
+static vqz_status output_info(vqz_image_info *info, const image_reader *r, const options *o, uint8_t **exif,
+                              vqz_error *e) {
     *info = r->info;
     *exif = NULL;
     if (info->orientation < 1 || info->orientation > 8) info->orientation = 1;
@@ -54,7 +56,9 @@ static vqz_status decode_opened(image_reader *r, const job *j, const options *o,
     uint8_t *exif;
     image_writer *w = NULL;
     image_format format = output_format(j, o);
-    if (format == FORMAT_NONE) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the name %s tells no type that vqz writes: rename it or add --format", j->out);
+    if (format == FORMAT_NONE)
+        return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET,
+                        "the name %s tells no type that vqz writes: rename it or add --format", j->out);
     vqz_status s = job_prepare(j, o, e);
     if (s == VQZ_OK) s = sink_open(out, j->out, e);
     if (s != VQZ_OK || (s = output_info(&info, r, o, &exif, e)) != VQZ_OK) return s;
@@ -81,11 +85,11 @@ static bool decode_one(const job *j, options *o, progress *p, vqz_error *e) {
         char note[96];
         p->bytes_in += source_offset(&in);
         p->bytes_out += out.written;
-        snprintf(note, sizeof note, "%llu of %llu tiles are missing, damaged or beside such a tile", (unsigned long long)r->unverified_tiles,
-                 (unsigned long long)r->file.tiles_x * r->file.tiles_y);
+        snprintf(note, sizeof note, "%llu of %llu tiles are missing, damaged or beside such a tile",
+                 (unsigned long long)r->unverified_tiles, (unsigned long long)r->file.tiles_x * r->file.tiles_y);
         if (r->unverified_tiles) report_note(p, j->in, note);
-        report_result(p, "%s -> %s: %ux%u %s, %llu bytes, %.2f s", j->in, j->out, r->info.width, r->info.height, layout_name(r->info.layout),
-                      (unsigned long long)out.written, now_seconds() - start);
+        report_result(p, "%s -> %s: %ux%u %s, %llu bytes, %.2f s", j->in, j->out, r->info.width, r->info.height,
+                      layout_name(r->info.layout), (unsigned long long)out.written, now_seconds() - start);
     }
     image_reader_close(r);
     sink_close(&out);

@@ -17,14 +17,18 @@ static vqz_status encode_stream(image_reader *r, const options *o, sink *out, vq
         s = image_reader_next(r, &rows, e);
         if (s == VQZ_END) {
             s = encoder_drain(encoder, out, e);
-            if (s == VQZ_AGAIN) s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder asks for more rows than the picture has");
+            if (s == VQZ_AGAIN)
+                s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder asks for more rows than the picture has");
             break;
         }
         if (s != VQZ_OK) break;
         s = vqz_encoder_send_rows(encoder, rows.pixels, rows.stride, rows.count);
         if (s != VQZ_OK) encoder_failed(encoder, s, e);
         else if ((s = encoder_drain(encoder, out, e)) == VQZ_AGAIN) s = VQZ_OK;
-        else if (s == VQZ_END) s = image_reader_next(r, &rows, e) == VQZ_END ? VQZ_END : cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder ended before the picture did");
+        else if (s == VQZ_END)
+            s = image_reader_next(r, &rows, e) == VQZ_END
+                    ? VQZ_END
+                    : cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder ended before the picture did");
     }
     vqz_encoder_close(encoder);
     return s == VQZ_END ? VQZ_OK : s;
@@ -45,7 +49,8 @@ static vqz_status encode_target(image_reader *r, const options *o, sink *out, do
     return s;
 }
 
-static vqz_status encode_opened(image_reader *r, const job *j, const options *o, sink *out, double *quality, vqz_error *e) {
+static vqz_status encode_opened(image_reader *r, const job *j, const options *o, sink *out, double *quality,
+                                vqz_error *e) {
     if (r->ops == &image_vqz_reader) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "is a .vqz file already");
     r->info.orientation = exif_orientation(r->info.meta.exif, r->info.meta.exif_size);
     if (o->strip) r->info.meta = (vqz_metadata){0};
@@ -70,8 +75,9 @@ static bool encode_one(const job *j, options *o, progress *p, vqz_error *e) {
         p->bytes_in += bytes_in;
         p->bytes_out += out.written;
         report_note(p, j->in, r->note);
-        report_result(p, "%s -> %s: %ux%u, quality %g, %llu bytes, %.3f bpp, %.1f %% of the source, %.2f s", j->in, j->out, r->info.width, r->info.height,
-                      quality, (unsigned long long)out.written, (double)out.written * 8 / ((double)r->info.width * r->info.height),
+        report_result(p, "%s -> %s: %ux%u, quality %g, %llu bytes, %.3f bpp, %.1f %% of the source, %.2f s", j->in,
+                      j->out, r->info.width, r->info.height, quality, (unsigned long long)out.written,
+                      (double)out.written * 8 / ((double)r->info.width * r->info.height),
                       bytes_in ? 100 * (double)out.written / (double)bytes_in : 0.0, now_seconds() - start);
     }
     image_reader_close(r);

@@ -15,7 +15,8 @@ vqz_status open_vqz(source *in, image_reader **r, const char *path, const option
         return s;
     }
     s = image_reader_open(r, in, &o->config, e);
-    if (s == VQZ_OK && (*r)->ops != &image_vqz_reader) s = cli_fail(e, VQZ_ERR_SIGNATURE, NO_OFFSET, "is a %s file, not a .vqz file", (*r)->ops->name);
+    if (s == VQZ_OK && (*r)->ops != &image_vqz_reader)
+        s = cli_fail(e, VQZ_ERR_SIGNATURE, NO_OFFSET, "is a %s file, not a .vqz file", (*r)->ops->name);
     else if (s == VQZ_ERR_SIGNATURE) cli_fail(e, s, 0, "not a .vqz file");
     return s;
 }
@@ -23,19 +24,25 @@ vqz_status open_vqz(source *in, image_reader **r, const char *path, const option
 static void print_text(const char *name, const image_reader *r, uint64_t bytes, const char *model) {
     const vqz_file_info *f = &r->file;
     const vqz_image_info *im = &f->image;
-    const char *const turns[] = {"", "", "mirrored", "rotated 180", "flipped", "transposed", "rotated 90", "transversed", "rotated 270"};
+    const char *const turns[] = {"",           "",           "mirrored",    "rotated 180", "flipped",
+                                 "transposed", "rotated 90", "transversed", "rotated 270"};
     printf("%s: %ux%u %s\n", name, im->width, im->height, layout_name(im->layout));
-    if (bytes) printf("  size         %llu bytes, %.3f bits per pixel\n", (unsigned long long)bytes, (double)bytes * 8 / ((double)im->width * im->height));
+    if (bytes)
+        printf("  size         %llu bytes, %.3f bits per pixel\n", (unsigned long long)bytes,
+               (double)bytes * 8 / ((double)im->width * im->height));
     printf("  quality      %g\n", f->quality_x16 / 16.0);
     printf("  format       %u.%u\n", f->major, f->minor);
     printf("  model        ");
     print_model_id(stdout, f->model_id);
     printf(" (%s)\n", model ? model : "not available here: give it with --model");
-    printf("  tiles        %u x %u of %ux%u\n", f->tiles_x, f->tiles_y, f->tile_width < im->width ? f->tile_width : im->width,
+    printf("  tiles        %u x %u of %ux%u\n", f->tiles_x, f->tiles_y,
+           f->tile_width < im->width ? f->tile_width : im->width,
            f->tile_height < im->height ? f->tile_height : im->height);
     if (f->peak_memory) printf("  to decode    %.1f MB of memory\n", (double)f->peak_memory / 1e6);
-    if (im->orientation > 1 && im->orientation <= 8) printf("  orientation  %u (%s for viewing)\n", im->orientation, turns[im->orientation]);
-    if (im->cicp[0] || im->cicp[1]) printf("  CICP         %u/%u/%u/%u\n", im->cicp[0], im->cicp[1], im->cicp[2], im->cicp[3]);
+    if (im->orientation > 1 && im->orientation <= 8)
+        printf("  orientation  %u (%s for viewing)\n", im->orientation, turns[im->orientation]);
+    if (im->cicp[0] || im->cicp[1])
+        printf("  CICP         %u/%u/%u/%u\n", im->cicp[0], im->cicp[1], im->cicp[2], im->cicp[3]);
     if (im->meta.icc) printf("  ICC profile  %zu bytes\n", im->meta.icc_size);
     if (im->meta.exif) printf("  EXIF         %zu bytes\n", im->meta.exif_size);
     if (im->meta.xmp) printf("  XMP          %zu bytes\n", im->meta.xmp_size);
@@ -47,16 +54,20 @@ static void print_json(const char *name, const image_reader *r, uint64_t bytes, 
     printf("{\"file\": ");
     json_string(stdout, name);
     printf(", \"width\": %u, \"height\": %u, \"layout\": \"%s\"", im->width, im->height, layout_name(im->layout));
-    if (bytes) printf(", \"bytes\": %llu, \"bpp\": %.5f", (unsigned long long)bytes, (double)bytes * 8 / ((double)im->width * im->height));
+    if (bytes)
+        printf(", \"bytes\": %llu, \"bpp\": %.5f", (unsigned long long)bytes,
+               (double)bytes * 8 / ((double)im->width * im->height));
     printf(", \"quality\": %g, \"format\": \"%u.%u\", \"model_id\": \"", f->quality_x16 / 16.0, f->major, f->minor);
     print_model_id(stdout, f->model_id);
     printf("\", \"model\": ");
     if (model) json_string(stdout, model);
     else printf("null");
-    printf(", \"tiles_x\": %u, \"tiles_y\": %u, \"tile_width\": %u, \"tile_height\": %u, \"decode_memory\": %llu, \"orientation\": %u, \"cicp\": [%u, %u, %u, %u], "
-           "\"icc_bytes\": %zu, \"exif_bytes\": %zu, \"xmp_bytes\": %zu}\n",
-           f->tiles_x, f->tiles_y, f->tile_width, f->tile_height, (unsigned long long)f->peak_memory, im->orientation ? im->orientation : 1,
-           im->cicp[0], im->cicp[1], im->cicp[2], im->cicp[3], im->meta.icc_size, im->meta.exif_size, im->meta.xmp_size);
+    printf(
+        ", \"tiles_x\": %u, \"tiles_y\": %u, \"tile_width\": %u, \"tile_height\": %u, \"decode_memory\": %llu, \"orientation\": %u, \"cicp\": [%u, %u, %u, %u], "
+        "\"icc_bytes\": %zu, \"exif_bytes\": %zu, \"xmp_bytes\": %zu}\n",
+        f->tiles_x, f->tiles_y, f->tile_width, f->tile_height, (unsigned long long)f->peak_memory,
+        im->orientation ? im->orientation : 1, im->cicp[0], im->cicp[1], im->cicp[2], im->cicp[3], im->meta.icc_size,
+        im->meta.exif_size, im->meta.xmp_size);
 }
 
 static bool info_one(const job *j, options *o, progress *p, vqz_error *e) {

@@ -60,9 +60,11 @@ const char *model_name(const uint8_t id[VQZ_MODEL_ID_SIZE], const options *o, vq
 static void print_model(const vqz_model *model, const char *origin, bool json) {
     vqz_model_info info;
     vqz_model_get_info(model, &info);
-    const struct { const char *key, *label, *text; } texts[] = {
-        {"name", "", info.name}, {"version", "version     ", info.version}, {"licence", "licence     ", info.licence}, {"provenance", "provenance  ", info.provenance},
-        {"origin", "found in    ", origin}};
+    const struct { const char *key, *label, *text; } texts[] = {{"name", "", info.name},
+                 {"version", "version     ", info.version},
+                 {"licence", "licence     ", info.licence},
+                 {"provenance", "provenance  ", info.provenance},
+                 {"origin", "found in    ", origin}};
     if (json) {
         printf("{\"id\": \"");
         print_model_id(stdout, info.id);
@@ -71,8 +73,8 @@ static void print_model(const vqz_model *model, const char *origin, bool json) {
             printf(", \"%s\": ", texts[i].key);
             json_string(stdout, texts[i].text ? texts[i].text : "");
         }
-        printf(", \"bytes\": %zu, \"levels\": %u, \"mac_per_pixel_encode\": %u, \"mac_per_pixel_decode\": %u}\n", info.size, info.levels, info.mac_per_pixel_encode,
-               info.mac_per_pixel_decode);
+        printf(", \"bytes\": %zu, \"levels\": %u, \"mac_per_pixel_encode\": %u, \"mac_per_pixel_decode\": %u}\n",
+               info.size, info.levels, info.mac_per_pixel_encode, info.mac_per_pixel_decode);
         return;
     }
     printf("%s\n  id          ", info.name ? info.name : "?");
@@ -80,8 +82,9 @@ static void print_model(const vqz_model *model, const char *origin, bool json) {
     printf("\n");
     for (size_t i = 1; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].text && texts[i].text[0]) printf("  %s%s\n", texts[i].label, texts[i].text);
-    printf("  size        %zu bytes, %u quality levels\n  work        %u multiplications per pixel to encode, %u to decode\n", info.size, info.levels,
-           info.mac_per_pixel_encode, info.mac_per_pixel_decode);
+    printf(
+        "  size        %zu bytes, %u quality levels\n  work        %u multiplications per pixel to encode, %u to decode\n",
+        info.size, info.levels, info.mac_per_pixel_encode, info.mac_per_pixel_decode);
 }
 
 int cmd_models(options *o) {

@@ -32,7 +32,8 @@ static void option_line(FILE *to, const option_row *row) {
 }
 
 void help_overview(FILE *to) {
-    fprintf(to, "vqz %s: a learned image codec whose files decode to the same pixels on every machine\n\n", vqz_version());
+    fprintf(to, "vqz %s: a learned image codec whose files decode to the same pixels on every machine\n\n",
+            vqz_version());
     for (int i = 0; i < CMD_COUNT; i++) fprintf(to, "  vqz %-8s %s\n", commands[i].name, commands[i].summary);
     fprintf(to, "\n  vqz encode photo.jpg     writes photo.vqz\n  vqz decode photo.vqz     writes photo.png\n"
                 "\n\"vqz help COMMAND\" lists the options of a command, \"vqz --version\" prints the version.\n");
@@ -50,7 +51,8 @@ void help_command(FILE *to, command_id c) {
         if (option_table[i].commands >> c & 1) option_line(to, &option_table[i]);
     fprintf(to, "\nExamples:\n");
     for (const char *p = cmd->examples; *p; p += strcspn(p, "\n") + 1)
-        fprintf(to, "  %s%.*s\n", *p == ' ' ? "    " : "", (int)strcspn(p, "\n") - (*p == ' ' ? 2 : 0), p + (*p == ' ' ? 2 : 0));
+        fprintf(to, "  %s%.*s\n", *p == ' ' ? "    " : "", (int)strcspn(p, "\n") - (*p == ' ' ? 2 : 0),
+                p + (*p == ' ' ? 2 : 0));
 }
 
 /* ---- manual page ---- */
@@ -92,20 +94,27 @@ static void man_command(FILE *to, command_id c) {
 }
 
 void help_man(FILE *to) {
-    fprintf(to, ".TH VQZ 1 \"\" \"vqz %s\" \"User Commands\"\n.SH NAME\nvqz \\- learned image codec, bit-exact on every machine\n.SH SYNOPSIS\n", vqz_version());
+    fprintf(
+        to,
+        ".TH VQZ 1 \"\" \"vqz %s\" \"User Commands\"\n.SH NAME\nvqz \\- learned image codec, bit-exact on every machine\n.SH SYNOPSIS\n",
+        vqz_version());
     for (int i = 0; i < CMD_COUNT; i++) {
         fprintf(to, "%s.B vqz %s\n", i ? ".br\n" : "", commands[i].name);
         roff_text(to, commands[i].usage);
         fputc('\n', to);
     }
-    fputs(".br\n.B vqz \\-\\-version\n.SH DESCRIPTION\n"
-          "vqz compresses pictures with a small neural network in integer arithmetic. The same picture gives the same file, and the same file the same pixels, "
-          "on every machine, processor and number of threads.\n.SH COMMANDS\n", to);
+    fputs(
+        ".br\n.B vqz \\-\\-version\n.SH DESCRIPTION\n"
+        "vqz compresses pictures with a small neural network in integer arithmetic. The same picture gives the same file, and the same file the same pixels, "
+        "on every machine, processor and number of threads.\n.SH COMMANDS\n",
+        to);
     for (int i = 0; i < CMD_COUNT; i++) man_command(to, (command_id)i);
-    fputs(".SH EXIT STATUS\n.TP\n0\nEverything was done.\n.TP\n1\nSome file failed; the others were done. Each failure is one line on standard error: "
-          "\"vqz: FILE: at byte N: reason\".\n.TP\n2\nThe command line was not understood; nothing was done.\n"
-          ".SH FILES\nOutputs are written under a temporary name (\\&.NAME.XXXXXX) in their folder and renamed when complete: a file under its final name is whole.\n"
-          ".SH EXAMPLES\n", to);
+    fputs(
+        ".SH EXIT STATUS\n.TP\n0\nEverything was done.\n.TP\n1\nSome file failed; the others were done. Each failure is one line on standard error: "
+        "\"vqz: FILE: at byte N: reason\".\n.TP\n2\nThe command line was not understood; nothing was done.\n"
+        ".SH FILES\nOutputs are written under a temporary name (\\&.NAME.XXXXXX) in their folder and renamed when complete: a file under its final name is whole.\n"
+        ".SH EXAMPLES\n",
+        to);
     for (int i = 0; i < CMD_COUNT; i++)
         for (const char *p = commands[i].examples; *p; p += strcspn(p, "\n") + 1) {
             bool what = *p == ' ';

@@ -4,7 +4,8 @@
 #include <strings.h>
 
 /* ---- readers ---- */
-static const image_reader_ops *const readers[] = {&image_vqz_reader, &image_png_reader, &image_jpeg_reader, &image_pnm_reader, &image_y4m_reader};
+static const image_reader_ops *const readers[] = {&image_vqz_reader, &image_png_reader, &image_jpeg_reader,
+                                                  &image_pnm_reader, &image_y4m_reader};
 
 vqz_status image_reader_open(image_reader **r, source *in, const image_config *config, vqz_error *e) {
     *r = NULL;
@@ -23,13 +24,16 @@ void image_reader_close(image_reader *r) {
 }
 
 vqz_status image_check_size(uint64_t width, uint64_t height, const image_config *config, vqz_error *e) {
-    if (!width || !height) return cli_fail(e, VQZ_ERR_CORRUPT, NO_OFFSET, "the picture is %llux%llu pixels: empty", (unsigned long long)width, (unsigned long long)height);
+    if (!width || !height)
+        return cli_fail(e, VQZ_ERR_CORRUPT, NO_OFFSET, "the picture is %llux%llu pixels: empty",
+                        (unsigned long long)width, (unsigned long long)height);
     if (width > VQZ_MAX_SIDE || height > VQZ_MAX_SIDE)
         return cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "the picture is %llux%llu pixels: a side may have %u at most",
                     (unsigned long long)width, (unsigned long long)height, VQZ_MAX_SIDE);
     if (width * height > config->settings.max_pixels)
         return cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "the picture is %llux%llu pixels: more than --max-pixels %llu",
-                    (unsigned long long)width, (unsigned long long)height, (unsigned long long)config->settings.max_pixels);
+                        (unsigned long long)width, (unsigned long long)height,
+                        (unsigned long long)config->settings.max_pixels);
     return VQZ_OK;
 }
 
@@ -37,8 +41,9 @@ vqz_status image_alloc(uint8_t **p, uint64_t height, uint64_t stride, const imag
     uint64_t bytes;
     *p = NULL;
     if (__builtin_mul_overflow(height, stride, &bytes) || bytes > config->settings.max_memory || bytes > SIZE_MAX / 2)
-        return cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "%llu rows of %llu bytes need more than --memory %llu", (unsigned long long)height,
-                    (unsigned long long)stride, (unsigned long long)config->settings.max_memory);
+        return cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "%llu rows of %llu bytes need more than --memory %llu",
+                        (unsigned long long)height, (unsigned long long)stride,
+                        (unsigned long long)config->settings.max_memory);
     *p = malloc(bytes ? (size_t)bytes : 1);
     return *p ? VQZ_OK : cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory (%llu bytes)", (unsigned long long)bytes);
 }
@@ -50,8 +55,9 @@ void image_note(image_reader *r, const char *text) {
 
 /* ---- writers ---- */
 static const struct { const char *name; image_format format; const image_writer_ops *ops; } formats[] = {
-    {"png", FORMAT_PNG, &image_png_writer}, {"ppm", FORMAT_PPM, &image_pnm_writer}, {"pgm", FORMAT_PGM, &image_pnm_writer},
-    {"pnm", FORMAT_PNM, &image_pnm_writer}, {"pam", FORMAT_PAM, &image_pnm_writer}, {"y4m", FORMAT_Y4M, &image_y4m_writer},
+    {"png", FORMAT_PNG, &image_png_writer}, {"ppm", FORMAT_PPM, &image_pnm_writer},
+    {"pgm", FORMAT_PGM, &image_pnm_writer}, {"pnm", FORMAT_PNM, &image_pnm_writer},
+    {"pam", FORMAT_PAM, &image_pnm_writer}, {"y4m", FORMAT_Y4M, &image_y4m_writer},
 };
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
 
@@ -116,12 +122,14 @@ vqz_status image_load(image *im, image_reader *r, const image_config *config, vq
         image_rows rows;
         s = image_reader_next(r, &rows, e);
         if (s != VQZ_OK) break;
-        if (rows.count > im->info.height - y) s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the reader gave too many rows");
+        if (rows.count > im->info.height - y)
+            s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the reader gave too many rows");
         else
             for (uint32_t i = 0; i < rows.count; i++, y++)
                 memcpy(im->pixels + y * im->stride, rows.pixels + (ptrdiff_t)i * rows.stride, im->stride);
     }
-    if (s == VQZ_END && y != im->info.height) s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the reader gave %u of %u rows", y, im->info.height);
+    if (s == VQZ_END && y != im->info.height)
+        s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the reader gave %u of %u rows", y, im->info.height);
     if (s == VQZ_END) return VQZ_OK;
     image_free(im);
     return s;

@@ -52,11 +52,20 @@ vqz_status image_alloc(uint8_t **p, uint64_t height, uint64_t stride, const imag
 void image_note(image_reader *r, const char *text);
 
 /* ---- writers ---- */
-typedef enum image_format { FORMAT_NONE, FORMAT_PNG, FORMAT_PPM, FORMAT_PGM, FORMAT_PNM, FORMAT_PAM, FORMAT_Y4M } image_format;
+typedef enum image_format {
+    FORMAT_NONE,
+    FORMAT_PNG,
+    FORMAT_PPM,
+    FORMAT_PGM,
+    FORMAT_PNM,
+    FORMAT_PAM,
+    FORMAT_Y4M
+} image_format;
 
 typedef struct image_writer image_writer;
 typedef struct image_writer_ops {
-    vqz_status (*open)(image_writer **w, sink *out, image_format format, const vqz_image_info *info, const image_config *config, vqz_error *e);
+    vqz_status (*open)(image_writer **w, sink *out, image_format format, const vqz_image_info *info,
+                       const image_config *config, vqz_error *e);
     vqz_status (*rows)(image_writer *w, const image_rows *rows, vqz_error *e);
     vqz_status (*finish)(image_writer *w, vqz_error *e);
     void (*close)(image_writer *w);

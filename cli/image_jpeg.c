@@ -39,8 +39,8 @@ static void jpeg_failed(j_common_ptr c) {
 static void jpeg_message(j_common_ptr c, int level) {
     if (level >= 0) return;
     int code = c->err->msg_code;
-    if (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_ARITH_BAD_CODE || code == JWRN_MUST_RESYNC || code == JWRN_NOT_SEQUENTIAL ||
-        code == JWRN_BOGUS_PROGRESSION)
+    if (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_ARITH_BAD_CODE ||
+        code == JWRN_MUST_RESYNC || code == JWRN_NOT_SEQUENTIAL || code == JWRN_BOGUS_PROGRESSION)
         jpeg_failed(c);
     c->err->num_warnings++;
 }
@@ -127,7 +127,8 @@ static vqz_status open_jpeg(jpeg_reader *r, const image_config *config, vqz_erro
     jpeg_read_header(d, TRUE);
     vqz_status s = image_check_size(d->image_width, d->image_height, config, e);
     if (s != VQZ_OK) return s;
-    bool gray = d->jpeg_color_space == JCS_GRAYSCALE, cmyk = d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK;
+    bool gray = d->jpeg_color_space == JCS_GRAYSCALE,
+         cmyk = d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK;
     d->out_color_space = gray ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
     r->inverted = d->saw_Adobe_marker;           /* Adobe stores 255 - ink */
     collect_markers(r);
@@ -152,8 +153,11 @@ static vqz_status jpeg_open(image_reader **out, source *in, const image_config *
     r->errors.emit_message = jpeg_message;
     r->errors.output_message = jpeg_silent;
     r->progress.progress_monitor = jpeg_watch;
-    r->input = (struct jpeg_source_mgr){.init_source = jpeg_start_input, .fill_input_buffer = jpeg_fill, .skip_input_data = jpeg_skip,
-                                        .resync_to_restart = jpeg_resync_to_restart, .term_source = jpeg_start_input};
+    r->input = (struct jpeg_source_mgr){.init_source = jpeg_start_input,
+                                        .fill_input_buffer = jpeg_fill,
+                                        .skip_input_data = jpeg_skip,
+                                        .resync_to_restart = jpeg_resync_to_restart,
+                                        .term_source = jpeg_start_input};
     vqz_status s = open_jpeg(r, config, e);
     if (s != VQZ_OK) jpeg_close(&r->base);
     else *out = &r->base;

@@ -23,7 +23,8 @@ static bool png_probe(const uint8_t *p, size_t n) { return n >= 8 && png_sig_cmp
 static void png_failed(png_structp png, png_const_charp text) {
     png_reader *r = png_get_error_ptr(png);
     if (r->error.status == VQZ_OK)
-        cli_fail(&r->error, VQZ_ERR_CORRUPT, source_offset(r->base.in), "bad PNG: %s%s%s%s", text, r->warning[0] ? " (" : "", r->warning, r->warning[0] ? ")" : "");
+        cli_fail(&r->error, VQZ_ERR_CORRUPT, source_offset(r->base.in), "bad PNG: %s%s%s%s", text,
+                 r->warning[0] ? " (" : "", r->warning, r->warning[0] ? ")" : "");
     png_longjmp(png, 1);
 }
 
@@ -82,7 +83,8 @@ static void collect_metadata(png_reader *r) {
     for (int i = 0; i < count; i++)
         if (strcmp(text[i].key, PNG_XMP_KEY) == 0 && !info->meta.xmp) {
             info->meta.xmp = (const uint8_t *)text[i].text;
-            info->meta.xmp_size = text[i].compression >= PNG_ITXT_COMPRESSION_NONE ? text[i].itxt_length : text[i].text_length;
+            info->meta.xmp_size =
+                text[i].compression >= PNG_ITXT_COMPRESSION_NONE ? text[i].itxt_length : text[i].text_length;
         }
 #ifdef PNG_cICP_SUPPORTED
     png_get_cICP(r->png, r->png_info, &info->cicp[0], &info->cicp[1], &info->cicp[2], &info->cicp[3]);
@@ -94,8 +96,8 @@ static void collect_metadata(png_reader *r) {
 #endif
     double gamma;
     int intent;
-    if (!info->meta.icc && !info->cicp[0] && !png_get_sRGB(r->png, r->png_info, &intent) && png_get_gAMA(r->png, r->png_info, &gamma) &&
-        (gamma < 0.44 || gamma > 0.47))
+    if (!info->meta.icc && !info->cicp[0] && !png_get_sRGB(r->png, r->png_info, &intent) &&
+        png_get_gAMA(r->png, r->png_info, &gamma) && (gamma < 0.44 || gamma > 0.47))
         image_note(&r->base, "its gamma is not carried");
 }
 
@@ -139,7 +141,8 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
     r->base.info.height = height;
     r->base.info.layout = (vqz_layout)png_get_channels(r->png, r->png_info);
     r->stride = png_get_rowbytes(r->png, r->png_info);
-    if (r->stride != (size_t)width * (size_t)r->base.info.layout) return cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "libpng rows have an unexpected size");
+    if (r->stride != (size_t)width * (size_t)r->base.info.layout)
+        return cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "libpng rows have an unexpected size");
     r->whole = late || passes > 1;
     r->batch = r->whole ? height : (uint32_t)(65536 / r->stride + 1);
     s = image_alloc(&r->rows, r->batch, r->stride, config, e);

@@ -76,7 +76,8 @@ static vqz_status set_xmp(png_writer *w, const vqz_metadata *m, vqz_error *e) {
 }
 
 static vqz_status write_start(png_writer *w, const vqz_image_info *info, int level, vqz_error *e) {
-    static const int types[] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
+    static const int types[] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
+                                PNG_COLOR_TYPE_RGB_ALPHA};
     if (setjmp(png_jmpbuf(w->png))) {
         *e = w->error;
         return e->status;
@@ -86,17 +87,20 @@ static vqz_status write_start(png_writer *w, const vqz_image_info *info, int lev
     png_set_benign_errors(w->png, 1);            /* an odd ICC profile is left out with a note, not fatal */
     png_set_compression_level(w->png, level);
     if (level <= 2) png_set_filter(w->png, PNG_FILTER_TYPE_BASE, level ? PNG_FILTER_SUB : PNG_FILTER_NONE);
-    png_set_IHDR(w->png, w->png_info, info->width, info->height, 8, types[info->layout], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_BASE, PNG_FILTER_TYPE_BASE);
+    png_set_IHDR(w->png, w->png_info, info->width, info->height, 8, types[info->layout], PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_BASE, PNG_FILTER_TYPE_BASE);
     set_metadata(w, info);
     png_write_info(w->png, w->png_info);
     return VQZ_OK;
 }
 
-static vqz_status png_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info, const image_config *config, vqz_error *e) {
+static vqz_status png_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info,
+                                  const image_config *config, vqz_error *e) {
     (void)format;
     png_writer *w = calloc(1, sizeof *w);
     if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    w->base = (image_writer){.ops = &image_png_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
+    w->base = (image_writer){
+        .ops = &image_png_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
     w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w, png_write_failed, png_write_warned);
     w->png_info = w->png ? png_create_info_struct(w->png) : NULL;
     vqz_status s = w->png_info ? set_xmp(w, &info->meta, e) : cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");

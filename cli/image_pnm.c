@@ -13,7 +13,9 @@ typedef struct pnm_reader {
     bool invert;                 /* bitmaps: 1 is black */
 } pnm_reader;
 
-static bool pnm_probe(const uint8_t *p, size_t n) { return n >= 3 && p[0] == 'P' && p[1] >= '1' && p[1] <= '7' && (p[2] <= ' ' || p[2] == '#'); }
+static bool pnm_probe(const uint8_t *p, size_t n) {
+    return n >= 3 && p[0] == 'P' && p[1] >= '1' && p[1] <= '7' && (p[2] <= ' ' || p[2] == '#');
+}
 
 static bool is_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -63,7 +65,11 @@ static vqz_status read_pam_header(source *in, uint32_t *w, uint32_t *h, uint32_t
         char key[16] = "", junk;
         unsigned long long v;
         int got = sscanf(line, "%15s %llu %c", key, &v, &junk);
-        uint32_t *to = !strcmp(key, "WIDTH") ? w : !strcmp(key, "HEIGHT") ? h : !strcmp(key, "DEPTH") ? depth : !strcmp(key, "MAXVAL") ? maxval : NULL;
+        uint32_t *to = !strcmp(key, "WIDTH")    ? w
+                       : !strcmp(key, "HEIGHT") ? h
+                       : !strcmp(key, "DEPTH")  ? depth
+                       : !strcmp(key, "MAXVAL") ? maxval
+                                                : NULL;
         if (!strcmp(key, "ENDHDR")) return VQZ_OK;
         if (!to) continue;       /* TUPLTYPE says no more than DEPTH for the four layouts; comments */
         if (got != 2 || v > UINT32_MAX || strchr(line, '-')) return bad_header(in, "a value is not a number", e);
@@ -91,8 +97,10 @@ static vqz_status read_header(pnm_reader *r, source *in, const image_config *con
         if (s != VQZ_OK) return s;
     } else {
         depth = r->kind == 3 || r->kind == 6 ? 3 : 1;
-        if (read_number(in, &w) != NUMBER || read_number(in, &h) != NUMBER) return bad_header(in, "width and height expected", e);
-        if (!r->invert && read_number(in, &r->maxval) != NUMBER) return bad_header(in, "the largest sample value expected", e);
+        if (read_number(in, &w) != NUMBER || read_number(in, &h) != NUMBER)
+            return bad_header(in, "width and height expected", e);
+        if (!r->invert && read_number(in, &r->maxval) != NUMBER)
+            return bad_header(in, "the largest sample value expected", e);
     }
     if (depth < 1 || depth > 4) return bad_header(in, "DEPTH is not 1 to 4", e);
     if (r->maxval < 1 || r->maxval > 65535) return bad_header(in, "the largest sample value is not 1 to 65535", e);
@@ -149,7 +157,9 @@ static vqz_status binary_row(pnm_reader *r, size_t samples, vqz_error *e) {
     } else {
         for (size_t i = 0; i < samples; i++) {
             uint32_t v = r->maxval > 255 ? (uint32_t)r->raw[2 * i] << 8 | r->raw[2 * i + 1] : r->raw[i];
-            if (v > r->maxval) return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample of the row that ends here is above %u", r->maxval);
+            if (v > r->maxval)
+                return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "a sample of the row that ends here is above %u",
+                                r->maxval);
             r->row[i] = (uint8_t)((v * 255 + r->maxval / 2) / r->maxval);
         }
     }
@@ -182,25 +192,30 @@ static void pnm_writer_close(image_writer *base) {
     free(w);
 }
 
-static vqz_status pnm_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info, const image_config *config, vqz_error *e) {
+static vqz_status pnm_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info,
+                                  const image_config *config, vqz_error *e) {
     static const char *const tuple[] = {"", "GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
     vqz_layout layout = info->layout;
     bool color = layout >= VQZ_RGB, alpha = layout == VQZ_GRAYA || layout == VQZ_RGBA;
-    if (format == FORMAT_PGM && color) return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "a PGM file has no colour; write .ppm instead");
+    if (format == FORMAT_PGM && color)
+        return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "a PGM file has no colour; write .ppm instead");
     if (format != FORMAT_PAM) layout = color || format == FORMAT_PPM ? VQZ_RGB : VQZ_GRAY;
     pnm_writer *w = calloc(1, sizeof *w);
     if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    w->base = (image_writer){.ops = &image_pnm_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
+    w->base = (image_writer){
+        .ops = &image_pnm_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
     w->to = layout;
     vqz_status s = image_alloc(&w->row, 1, (uint64_t)info->width * layout, config, e);
     if (s != VQZ_OK) {
         pnm_writer_close(&w->base);
         return s;
     }
-    if (alpha && format != FORMAT_PAM) snprintf(w->base.note, sizeof w->base.note, "alpha left out; .pam and .png keep it");
+    if (alpha && format != FORMAT_PAM)
+        snprintf(w->base.note, sizeof w->base.note, "alpha left out; .pam and .png keep it");
     char head[160];
     if (format == FORMAT_PAM)
-        snprintf(head, sizeof head, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %d\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n", info->width, info->height, (int)layout, tuple[layout]);
+        snprintf(head, sizeof head, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %d\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n", info->width,
+                 info->height, (int)layout, tuple[layout]);
     else
         snprintf(head, sizeof head, "P%c\n%u %u\n255\n", layout == VQZ_RGB ? '6' : '5', info->width, info->height);
     sink_write(to, head, strlen(head));
@@ -217,6 +232,8 @@ static vqz_status pnm_writer_rows(image_writer *base, const image_rows *rows, vq
     return VQZ_OK;
 }
 
-static vqz_status pnm_writer_finish(image_writer *base, vqz_error *e) { return base->out->error ? sink_failed(base->out, e) : VQZ_OK; }
+static vqz_status pnm_writer_finish(image_writer *base, vqz_error *e) {
+    return base->out->error ? sink_failed(base->out, e) : VQZ_OK;
+}
 
 const image_writer_ops image_pnm_writer = {pnm_writer_open, pnm_writer_rows, pnm_writer_finish, pnm_writer_close};

@@ -30,7 +30,8 @@ static vqz_status decoder_failed(const vqz_image_reader *r, vqz_status s, vqz_er
 static vqz_status feed(vqz_image_reader *r, vqz_error *e) {
     source *in = r->base.in;
     vqz_status s;
-    if (r->flushed) return cli_fail(e, VQZ_ERR_INTERNAL, source_offset(in), "the decoder asks for more than the file has");
+    if (r->flushed)
+        return cli_fail(e, VQZ_ERR_INTERNAL, source_offset(in), "the decoder asks for more than the file has");
     if (in->pos == in->end && !source_fill(in)) {
         if (in->error) return source_short(in, e);
         r->flushed = true;

@@ -77,10 +77,10 @@ static bool read_line(source *in, char *line, size_t size) {
 }
 
 static bool set_sampling(y4m_reader *r, const char *c) {
-    static const struct { const char *name; bool half_x, half_y, centre_x, centre_y, mono; } kinds[] = {
-        {"444", false, false, false, false, false},   {"422", true, false, false, false, false}, {"420", true, true, true, true, false},
-        {"420jpeg", true, true, true, true, false},   {"420mpeg2", true, true, false, true, false},
-        {"420paldv", true, true, false, false, false}, {"mono", false, false, false, false, true}};
+    static const struct { const char *name; bool half_x, half_y, centre_x, centre_y, mono; } kinds[] = {{"444", false, false, false, false, false},   {"422", true, false, false, false, false},
+                 {"420", true, true, true, true, false},       {"420jpeg", true, true, true, true, false},
+                 {"420mpeg2", true, true, false, true, false}, {"420paldv", true, true, false, false, false},
+                 {"mono", false, false, false, false, true}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(c, kinds[i].name) == 0) {
             r->half_x = kinds[i].half_x;
@@ -97,19 +97,23 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
     char line[1024], *save = NULL;
     uint64_t width = 0, height = 0;
     bool full = false, known = set_sampling(r, "420");
-    if (!read_line(in, line, sizeof line)) return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad y4m header: its line does not end");
+    if (!read_line(in, line, sizeof line))
+        return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad y4m header: its line does not end");
     for (char *word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         if (*word == 'W') width = strtoull(word + 1, NULL, 10);
         if (*word == 'H') height = strtoull(word + 1, NULL, 10);
         if (*word == 'C') known = set_sampling(r, word + 1);
         if (strcmp(word, "XCOLORRANGE=FULL") == 0) full = true;
-        if (!known) return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "y4m sampling %.20s is not supported (8-bit 444, 422, 420 and mono are)", word + 1);
+        if (!known)
+            return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET,
+                            "y4m sampling %.20s is not supported (8-bit 444, 422, 420 and mono are)", word + 1);
     }
     vqz_status s = image_check_size(width, height, config, e);
     if (s != VQZ_OK) return s;
     if (!read_line(in, line, sizeof line) || (strcmp(line, "FRAME") != 0 && strncmp(line, "FRAME ", 6) != 0))
         return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "y4m: FRAME expected");
-    r->base.info = (vqz_image_info){.width = (uint32_t)width, .height = (uint32_t)height, .layout = r->mono ? VQZ_GRAY : VQZ_RGB};
+    r->base.info =
+        (vqz_image_info){.width = (uint32_t)width, .height = (uint32_t)height, .layout = r->mono ? VQZ_GRAY : VQZ_RGB};
     r->chroma_width = r->mono ? 0 : (uint32_t)(r->half_x ? (width + 1) / 2 : width);
     r->chroma_height = r->mono ? 0 : (uint32_t)(r->half_y ? (height + 1) / 2 : height);
     uint64_t bytes = width * height + 2 * (uint64_t)r->chroma_width * r->chroma_height;
@@ -163,7 +167,8 @@ static vqz_status y4m_next(image_reader *base, image_rows *rows, vqz_error *e) {
         tap ty = tap_of(r->y, r->chroma_height, r->half_y, r->centre_y);
         for (uint32_t x = 0; x < width; x++) {
             tap tx = tap_of(x, r->chroma_width, r->half_x, r->centre_x);
-            rgb_pixel(&r->colour, r->row + 3 * (size_t)x, luma[x], chroma(u, r->chroma_width, tx, ty), chroma(v, r->chroma_width, tx, ty));
+            rgb_pixel(&r->colour, r->row + 3 * (size_t)x, luma[x], chroma(u, r->chroma_width, tx, ty),
+                      chroma(v, r->chroma_width, tx, ty));
         }
     }
     r->y++;
@@ -189,11 +194,13 @@ static void y4m_writer_close(image_writer *base) {
     free(w);
 }
 
-static vqz_status y4m_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info, const image_config *config, vqz_error *e) {
+static vqz_status y4m_writer_open(image_writer **out, sink *to, image_format format, const vqz_image_info *info,
+                                  const image_config *config, vqz_error *e) {
     (void)format;
     y4m_writer *w = calloc(1, sizeof *w);
     if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    w->base = (image_writer){.ops = &image_y4m_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
+    w->base = (image_writer){
+        .ops = &image_y4m_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
     w->m = matrix_of(config->matrix, info->width, info->height, false);
     const bool color = info->layout >= VQZ_RGB;
     vqz_status s = image_alloc(&w->luma, 1, info->width, config, e);
@@ -203,9 +210,11 @@ static vqz_status y4m_writer_open(image_writer **out, sink *to, image_format for
         y4m_writer_close(&w->base);
         return s;
     }
-    if (info->layout == VQZ_GRAYA || info->layout == VQZ_RGBA) snprintf(w->base.note, sizeof w->base.note, "alpha left out; .pam and .png keep it");
+    if (info->layout == VQZ_GRAYA || info->layout == VQZ_RGBA)
+        snprintf(w->base.note, sizeof w->base.note, "alpha left out; .pam and .png keep it");
     char head[128];
-    snprintf(head, sizeof head, "YUV4MPEG2 W%u H%u F25:1 Ip A1:1 C%s XCOLORRANGE=LIMITED\nFRAME\n", info->width, info->height, color ? "444" : "mono");
+    snprintf(head, sizeof head, "YUV4MPEG2 W%u H%u F25:1 Ip A1:1 C%s XCOLORRANGE=LIMITED\nFRAME\n", info->width,
+             info->height, color ? "444" : "mono");
     sink_write(to, head, strlen(head));
     *out = &w->base;
     return VQZ_OK;
@@ -213,7 +222,8 @@ static vqz_status y4m_writer_open(image_writer **out, sink *to, image_format for
 
 static void write_pixel(y4m_writer *w, uint32_t x, const uint8_t *p, bool color) {
     const matrix *m = &w->m;
-    int64_t r = p[0], g = color ? p[1] : r, b = color ? p[2] : r, l = m->kr * r + m->kg * g + m->kb * b;   /* luma in 1/10000 */
+    int64_t r = p[0], g = color ? p[1] : r, b = color ? p[2] : r,
+            l = m->kr * r + m->kg * g + m->kb * b; /* luma in 1/10000 */
     w->luma[x] = clamp_byte(m->y_offset + divide_round(l * m->y_range, 2550000));
     if (!color) return;
     size_t at = (size_t)w->y * w->base.width + x;
@@ -225,7 +235,8 @@ static vqz_status y4m_writer_rows(image_writer *base, const image_rows *rows, vq
     y4m_writer *w = (y4m_writer *)base;
     for (uint32_t i = 0; i < rows->count; i++, w->y++) {
         const uint8_t *p = rows->pixels + (ptrdiff_t)i * rows->stride;
-        for (uint32_t x = 0; x < base->width; x++) write_pixel(w, x, p + (size_t)x * (size_t)base->layout, base->layout >= VQZ_RGB);
+        for (uint32_t x = 0; x < base->width; x++)
+            write_pixel(w, x, p + (size_t)x * (size_t)base->layout, base->layout >= VQZ_RGB);
         if (!sink_write(base->out, w->luma, base->width)) return sink_failed(base->out, e);
     }
     return VQZ_OK;
@@ -234,7 +245,8 @@ static vqz_status y4m_writer_rows(image_writer *base, const image_rows *rows, vq
 static vqz_status y4m_writer_finish(image_writer *base, vqz_error *e) {
     y4m_writer *w = (y4m_writer *)base;
     const size_t plane = (size_t)base->width * base->height;
-    if (w->u && (!sink_write(base->out, w->u, plane) || !sink_write(base->out, w->v, plane))) return sink_failed(base->out, e);
+    if (w->u && (!sink_write(base->out, w->u, plane) || !sink_write(base->out, w->v, plane)))
+        return sink_failed(base->out, e);
     return base->out->error ? sink_failed(base->out, e) : VQZ_OK;
 }
 

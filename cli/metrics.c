@@ -85,7 +85,8 @@ static void halve(float *p, size_t w, size_t h) {
 /* Samples are shifted by -128, which keeps the float products accurate. */
 static void load_plane(float *to, const image *im, unsigned channel) {
     for (uint32_t y = 0; y < im->info.height; y++)
-        for (uint32_t x = 0; x < im->info.width; x++) *to++ = (float)im->pixels[y * im->stride + (size_t)x * 3 + channel] - 128;
+        for (uint32_t x = 0; x < im->info.width; x++)
+            *to++ = (float)im->pixels[y * im->stride + (size_t)x * 3 + channel] - 128;
 }
 
 vqz_status metrics_measure(metrics *m, const image *a, const image *b, vqz_error *e) {
@@ -94,7 +95,8 @@ vqz_status metrics_measure(metrics *m, const image *a, const image *b, vqz_error
     *m = (metrics){.psnr = psnr_of(error, a), .identical = error == 0, .msssim = -1};
     if (a->info.width < MSSSIM_MIN_SIDE || a->info.height < MSSSIM_MIN_SIDE) return VQZ_OK;
     const size_t count = (size_t)a->info.width * a->info.height;
-    float *pa = malloc(count * sizeof *pa), *pb = malloc(count * sizeof *pb), *ring = malloc((size_t)a->info.width * TAPS * PRODUCTS * sizeof *ring);
+    float *pa = malloc(count * sizeof *pa), *pb = malloc(count * sizeof *pb),
+          *ring = malloc((size_t)a->info.width * TAPS * PRODUCTS * sizeof *ring);
     if (!pa || !pb || !ring) {
         free(pa);
         free(pb);

@@ -5,7 +5,16 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-typedef enum command_id { CMD_ENCODE, CMD_DECODE, CMD_INFO, CMD_VERIFY, CMD_COMPARE, CMD_MODELS, CMD_HELP, CMD_COUNT } command_id;
+typedef enum command_id {
+    CMD_ENCODE,
+    CMD_DECODE,
+    CMD_INFO,
+    CMD_VERIFY,
+    CMD_COMPARE,
+    CMD_MODELS,
+    CMD_HELP,
+    CMD_COUNT
+} command_id;
 
 typedef struct options {
     command_id command;

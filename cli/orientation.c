@@ -18,7 +18,9 @@ static size_t find_orientation(const uint8_t *exif, size_t size, bool *big) {
     if (directory < 8 || directory > size - 2) return 0;
     size_t count = get(exif + directory, 2, *big), entry = directory + 2;
     for (; count && size - entry >= 12; count--, entry += 12)
-        if (get(exif + entry, 2, *big) == TAG && get(exif + entry + 2, 2, *big) == SHORT && get(exif + entry + 4, 4, *big) == 1) return entry + 8;
+        if (get(exif + entry, 2, *big) == TAG && get(exif + entry + 2, 2, *big) == SHORT &&
+            get(exif + entry + 4, 4, *big) == 1)
+            return entry + 8;
     return 0;
 }
 
@@ -48,7 +50,8 @@ vqz_status orientation_apply(image *im, const image_config *config, vqz_error *e
     uint8_t *turned;
     vqz_status s = image_alloc(&turned, to_h, (uint64_t)to_stride, config, e);
     if (s != VQZ_OK) return s;
-    const uint8_t *origin = im->pixels + (back_x ? (ptrdiff_t)(w - 1) * pixel : 0) + (back_y ? (ptrdiff_t)(h - 1) * stride : 0);
+    const uint8_t *origin =
+        im->pixels + (back_x ? (ptrdiff_t)(w - 1) * pixel : 0) + (back_y ? (ptrdiff_t)(h - 1) * stride : 0);
     const ptrdiff_t along_x = back_x ? -pixel : pixel, along_y = back_y ? -stride : stride;
     const ptrdiff_t step_x = swap ? along_y : along_x, step_y = swap ? along_x : along_y;
     enum { BLOCK = 64 };         /* of rows and columns: reading across rows stays in the cache */
@@ -56,7 +59,8 @@ vqz_status orientation_apply(image *im, const image_config *config, vqz_error *e
         for (uint32_t bx = 0; bx < to_w; bx += BLOCK)
             for (uint32_t y = by; y < to_h && y < by + BLOCK; y++)
                 for (uint32_t x = bx; x < to_w && x < bx + BLOCK; x++)
-                    memcpy(turned + (ptrdiff_t)y * to_stride + (ptrdiff_t)x * pixel, origin + (ptrdiff_t)x * step_x + (ptrdiff_t)y * step_y, (size_t)pixel);
+                    memcpy(turned + (ptrdiff_t)y * to_stride + (ptrdiff_t)x * pixel,
+                           origin + (ptrdiff_t)x * step_x + (ptrdiff_t)y * step_y, (size_t)pixel);
     free(im->pixels);
     im->pixels = turned;
     im->stride = (size_t)to_stride;

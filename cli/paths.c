@@ -27,7 +27,8 @@ static const char *file_name(const char *path) {
 
 /* The dot before a known extension, or NULL. */
 static const char *known_extension(const char *path, const char *only) {
-    static const char *const pictures[] = {"png", "jpg", "jpeg", "jpe", "jfif", "pnm", "ppm", "pgm", "pbm", "pam", "y4m", NULL};
+    static const char *const pictures[] = {"png", "jpg", "jpeg", "jpe", "jfif", "pnm",
+                                           "ppm", "pgm", "pbm",  "pam", "y4m",  NULL};
     const char *dot = strrchr(file_name(path), '.');
     if (!dot || dot == file_name(path)) return NULL;
     if (only) return strcasecmp(dot + 1, only) == 0 ? dot : NULL;
@@ -97,12 +98,14 @@ static bool add_folder(const walk *w, const char *path, const char *relative) {
     for (int i = 0; i < count; i++) {
         const char *name = names[i]->d_name;
         struct stat st;
-        if (good && name[0] != '.') {          /* hidden ones are not the user's pictures; our temporary files are among them */
+        if (good && name[0] != '.') { /* hidden ones are not the user's pictures; our temporary files are among them */
             char *inner = join(path, name), *below = join(relative, name);
             good = inner && below;
             if (good && lstat(inner, &st) == 0) {
                 if (S_ISDIR(st.st_mode)) good = add_folder(w, inner, below);
-                else if ((S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && !is_folder(inner))) && known_extension(name, w->input)) good = add_file(w, inner, below);
+                else if ((S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && !is_folder(inner))) &&
+                         known_extension(name, w->input))
+                    good = add_file(w, inner, below);
             }
             free(inner);
             free(below);
@@ -125,7 +128,8 @@ static bool mark_clashes(job_list *l) {
     for (size_t i = 0; i < l->count; i++) sorted[i] = &l->jobs[i];
     qsort(sorted, l->count, sizeof *sorted, by_output);
     for (size_t i = 1; i < l->count; i++)
-        if (strcmp(sorted[i]->out, sorted[i - 1]->out) == 0) sorted[i]->clash = sorted[i - 1]->clash ? sorted[i - 1]->clash : sorted[i - 1];
+        if (strcmp(sorted[i]->out, sorted[i - 1]->out) == 0)
+            sorted[i]->clash = sorted[i - 1]->clash ? sorted[i - 1]->clash : sorted[i - 1];
     free(sorted);
     return true;
 }
@@ -140,8 +144,11 @@ static int add_pipe(walk *w, const char *in) {
     const options *o = w->o;
     const char *out = o->output ? o->output : "-";
     if (w->folder) return usage(o, "standard input has no name to use in a folder; give -o a file");
-    if (w->extension && strcmp(out, "-") == 0 && isatty(STDOUT_FILENO)) return usage(o, "standard output is a terminal; use -o FILE");
-    return add_job(w->list, (job){.in = strdup(in), .out = w->extension ? strdup(out) : NULL}, w->extension != NULL) ? EXIT_DONE : EXIT_FAILED;
+    if (w->extension && strcmp(out, "-") == 0 && isatty(STDOUT_FILENO))
+        return usage(o, "standard output is a terminal; use -o FILE");
+    return add_job(w->list, (job){.in = strdup(in), .out = w->extension ? strdup(out) : NULL}, w->extension != NULL)
+               ? EXIT_DONE
+               : EXIT_FAILED;
 }
 
 static int add_input(walk *w, const char *in) {
@@ -171,7 +178,8 @@ int jobs_make(job_list *l, const options *o, const char *input, const char *exte
         if (!n) return usage(o, "an empty output name");
         if (folder && strcmp(o->output, "-") == 0) return usage(o, "several files cannot go to standard output");
         folder |= o->output[n - 1] == '/' || is_folder(o->output);
-        if (folder && !is_folder(o->output) && access(o->output, F_OK) == 0) return usage(o, "several files cannot go into one: -o must name a folder");
+        if (folder && !is_folder(o->output) && access(o->output, F_OK) == 0)
+            return usage(o, "several files cannot go into one: -o must name a folder");
         if (folder) w.folder = o->output;
     }
     for (int i = 0; i < o->input_count; i++) {

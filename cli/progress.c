@@ -43,7 +43,8 @@ void report_result(const progress *p, const char *format, ...) {
 static void show_line(const progress *p, const char *file) {
     if (!p->line) return;
     const size_t n = strlen(file), most = 60;
-    fprintf(stderr, "\r\033[K[%zu/%zu] %s%s", p->done + 1, p->total, n > most ? "..." : "", n > most ? file + n - most : file);
+    fprintf(stderr, "\r\033[K[%zu/%zu] %s%s", p->done + 1, p->total, n > most ? "..." : "",
+            n > most ? file + n - most : file);
     fflush(stderr);
 }
 
@@ -64,12 +65,13 @@ static int run_jobs(const job_list *l, options *o, bool (*one)(const job *j, opt
     }
     clear_line(&p);
     if (l->count > 1 && p.bytes_out && (p.line || p.results))
-        fprintf(stderr, "%zu of %zu files, %llu bytes to %llu in %.1f s\n", l->count - (size_t)(p.failed - l->failed), l->count,
-                (unsigned long long)p.bytes_in, (unsigned long long)p.bytes_out, now_seconds() - start);
+        fprintf(stderr, "%zu of %zu files, %llu bytes to %llu in %.1f s\n", l->count - (size_t)(p.failed - l->failed),
+                l->count, (unsigned long long)p.bytes_in, (unsigned long long)p.bytes_out, now_seconds() - start);
     return p.failed ? EXIT_FAILED : EXIT_DONE;
 }
 
-int run_on_files(options *o, const char *input, const char *extension, bool (*one)(const job *j, options *o, progress *p, vqz_error *e)) {
+int run_on_files(options *o, const char *input, const char *extension,
+                 bool (*one)(const job *j, options *o, progress *p, vqz_error *e)) {
     job_list jobs;
     loaded_model model;
     int code = jobs_make(&jobs, o, input, extension);

@@ -18,6 +18,7 @@ void report_result(const progress *p, const char *format, ...) __attribute__((fo
 
 /* Loads the model, runs `one` on every file that the command line names and returns the exit code; `one` fills *e and
  * returns false when it fails. `input` and `extension` as in jobs_make. */
-int run_on_files(options *o, const char *input, const char *extension, bool (*one)(const job *j, options *o, progress *p, vqz_error *e));
+int run_on_files(options *o, const char *input, const char *extension,
+                 bool (*one)(const job *j, options *o, progress *p, vqz_error *e));
 double now_seconds(void);
 #endif

@@ -251,7 +251,8 @@ bool sink_write(sink *s, const void *data, size_t size) {
 }
 
 vqz_status sink_failed(const sink *s, vqz_error *e) {
-    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write%s%s: %s", s->path ? " " : "", s->path ? s->path : "", strerror(s->error));
+    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write%s%s: %s", s->path ? " " : "", s->path ? s->path : "",
+                    strerror(s->error));
 }
 
 vqz_status sink_commit(sink *s, vqz_error *e) {

@@ -41,7 +41,7 @@ vqz_status source_read_all(source *s, uint8_t **data, size_t *size, uint64_t lim
 
 typedef struct sink {
     int fd;                      /* -1: memory */
-    char *path, *temp;           /* final and temporary name; temp NULL where the output is written in place (a pipe, a device) */
+    char *path, *temp; /* final and temporary name; temp NULL where the output is written in place (a pipe, a device) */
     uint64_t written;
     uint8_t *buffer;             /* memory: everything written so far */
     size_t used, capacity;

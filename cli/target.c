@@ -33,7 +33,8 @@ vqz_status encode_image(const image *im, const options *o, int quality_x16, sink
     if ((s = vqz_encoder_begin(encoder, &im->info)) != VQZ_OK ||
         (s = vqz_encoder_send_rows(encoder, im->pixels, (ptrdiff_t)im->stride, im->info.height)) != VQZ_OK)
         encoder_failed(encoder, s, e);
-    else if ((s = encoder_drain(encoder, out, e)) == VQZ_AGAIN) s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder asks for more rows than the picture has");
+    else if ((s = encoder_drain(encoder, out, e)) == VQZ_AGAIN)
+        s = cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "the encoder asks for more rows than the picture has");
     vqz_encoder_close(encoder);
     return s == VQZ_END ? VQZ_OK : s;
 }
@@ -56,7 +57,7 @@ static vqz_status measure_psnr(const sink *file, const image *rgb, const options
 
 /* The search: `value` (log of the size, or PSNR) grows with quality. */
 typedef struct bracket {
-    int low, high;               /* qualities whose value is known to lie below and above the goal; -1, STEPS + 1: none yet */
+    int low, high; /* qualities whose value is known to lie below and above the goal; -1, STEPS + 1: none yet */
     double low_value, high_value, goal;
     double slope;                /* a first guess, per 1/16 */
 } bracket;
@@ -76,7 +77,10 @@ static int next_quality(const bracket *b, int q, double value) {
 
 static vqz_status search(const image *im, const image *rgb, const options *o, sink *best, int *quality, vqz_error *e) {
     const bool by_size = o->target_size != 0;
-    bracket b = {.low = -1, .high = STEPS + 1, .goal = by_size ? log((double)o->target_size) : o->target_psnr, .slope = by_size ? 0.0018 : 0.009};
+    bracket b = {.low = -1,
+                 .high = STEPS + 1,
+                 .goal = by_size ? log((double)o->target_size) : o->target_psnr,
+                 .slope = by_size ? 0.0018 : 0.009};
     double extreme = 0;
     int q = STEPS / 2;
     *quality = -1;
@@ -113,8 +117,11 @@ static vqz_status search(const image *im, const image *rgb, const options *o, si
         if (*quality < 0 && tries == MAX_ENCODES - 1) q = by_size ? 0 : STEPS;   /* the last chance */
     }
     if (*quality >= 0) return VQZ_OK;
-    return by_size ? cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "--target-size %llu is out of reach: quality 0 takes %.0f bytes", (unsigned long long)o->target_size, extreme)
-                   : cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "--target-psnr %.2f is out of reach: quality 100 gives %.2f dB", o->target_psnr, extreme);
+    return by_size
+               ? cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "--target-size %llu is out of reach: quality 0 takes %.0f bytes",
+                          (unsigned long long)o->target_size, extreme)
+               : cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "--target-psnr %.2f is out of reach: quality 100 gives %.2f dB",
+                          o->target_psnr, extreme);
 }
 
 vqz_status target_encode(const image *im, const options *o, sink *best, int *quality_x16, vqz_error *e) {

@@ -20,7 +20,8 @@ static inline image_config test_config(void) {
 }
 
 /* Reads a file in memory; the metadata dies with the reader unless `keep` takes it. */
-static inline vqz_status test_read(const void *data, size_t size, const image_config *config, image *im, image_reader **keep, vqz_error *e) {
+static inline vqz_status test_read(const void *data, size_t size, const image_config *config, image *im,
+                                   image_reader **keep, vqz_error *e) {
     source in;
     image_reader *r;
     *e = (vqz_error){.offset = NO_OFFSET};

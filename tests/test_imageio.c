@@ -8,23 +8,27 @@ static void expect_pixels(const image *a, const image *b, int tolerance) {
     assert_int_equal(a->info.height, b->info.height);
     assert_int_equal(a->info.layout, b->info.layout);
     for (size_t i = 0; i < a->stride * a->info.height; i++)
-        if (abs(a->pixels[i] - b->pixels[i]) > tolerance) fail_msg("sample %zu: %d, not %d", i, b->pixels[i], a->pixels[i]);
+        if (abs(a->pixels[i] - b->pixels[i]) > tolerance)
+            fail_msg("sample %zu: %d, not %d", i, b->pixels[i], a->pixels[i]);
 }
 
-static void expect_round_trip(const image *im, image_format format, vqz_layout back_as, int tolerance, const image_config *config) {
+static void expect_round_trip(const image *im, image_format format, vqz_layout back_as, int tolerance,
+                              const image_config *config) {
     sink file;
     image back, want = {.info = im->info, .stride = (size_t)im->info.width * back_as};
     vqz_error e;
     want.info.layout = back_as;
     want.pixels = malloc(want.stride * want.info.height);
     for (uint32_t y = 0; y < im->info.height; y++)
-        image_convert_row(want.pixels + y * want.stride, back_as, im->pixels + y * im->stride, im->info.layout, im->info.width);
+        image_convert_row(want.pixels + y * want.stride, back_as, im->pixels + y * im->stride, im->info.layout,
+                          im->info.width);
     test_write(&file, im, format, config);
     assert_int_equal(test_read(file.buffer, file.used, config, &back, NULL, &e), VQZ_OK);
     expect_pixels(&want, &back, tolerance);
     image_free(&back);
     /* every shorter file is an error: its last byte belongs to the picture */
-    for (size_t n = file.used - 1; n > 0; n = n * 2 / 3) assert_int_not_equal(test_read(file.buffer, n, config, &back, NULL, &e), VQZ_OK);
+    for (size_t n = file.used - 1; n > 0; n = n * 2 / 3)
+        assert_int_not_equal(test_read(file.buffer, n, config, &back, NULL, &e), VQZ_OK);
     image_free(&want);
     sink_close(&file);
 }
@@ -43,7 +47,7 @@ static void test_round_trips(void **state) {
             expect_round_trip(&im, FORMAT_PNM, opaque, 0, &config);
             if (opaque == VQZ_GRAY) expect_round_trip(&im, FORMAT_PGM, VQZ_GRAY, 0, &config);
             config.matrix = (video_matrix)(i % 3);
-            expect_round_trip(&im, FORMAT_Y4M, opaque, opaque == VQZ_GRAY ? 1 : 3, &config);   /* 219 luma steps for 256 */
+            expect_round_trip(&im, FORMAT_Y4M, opaque, opaque == VQZ_GRAY ? 1 : 3, &config); /* 219 luma steps for 256 */
             image_free(&im);
         }
 }
@@ -79,14 +83,22 @@ static void test_literal_files(void **state) {
     (void)state;
     static const literal table[] = {
         {FILE_OF("P1\n# a comment\n3 2\n101\n0 1 0"), 3, 2, VQZ_GRAY, {0, 255, 0, 255, 0, 255}},
-        {FILE_OF("P4 9 2\n\x80\x80\x7f\x00"), 9, 2, VQZ_GRAY, {0, 255, 255, 255, 255, 255, 255, 255, 0, 255, 0, 0, 0, 0, 0, 0}},
+        {FILE_OF("P4 9 2\n\x80\x80\x7f\x00"),
+         9,
+         2,
+         VQZ_GRAY,
+         {0, 255, 255, 255, 255, 255, 255, 255, 0, 255, 0, 0, 0, 0, 0, 0}},
         {FILE_OF("P2 2 1 100 0 50"), 2, 1, VQZ_GRAY, {0, 128}},
         {FILE_OF("P2 2 1 65535 257 65535"), 2, 1, VQZ_GRAY, {1, 255}},
         {FILE_OF("P3#c\r1 1#d\n#e\n255\n1 2 3\n"), 1, 1, VQZ_RGB, {1, 2, 3}},
         {FILE_OF("P5 2 1 255\n\x00\xff"), 2, 1, VQZ_GRAY, {0, 255}},
         {FILE_OF("P5 2 1 1023\n\x03\xff\x02\x00"), 2, 1, VQZ_GRAY, {255, 128}},
         {FILE_OF("P6 1 1 15\n\x00\x01\x0f"), 1, 1, VQZ_RGB, {0, 17, 255}},
-        {FILE_OF("P7\nWIDTH 1\nHEIGHT 2\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\nabcd"), 1, 2, VQZ_GRAYA, {97, 98, 99, 100}},
+        {FILE_OF("P7\nWIDTH 1\nHEIGHT 2\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\nabcd"),
+         1,
+         2,
+         VQZ_GRAYA,
+         {97, 98, 99, 100}},
         {FILE_OF("P7\n# c\nMAXVAL 255\nDEPTH 4\nHEIGHT 1\nWIDTH 1\nENDHDR\nwxyz"), 1, 1, VQZ_RGBA, {119, 120, 121, 122}},
         {FILE_OF("YUV4MPEG2 W2 H1 F25:1 Cmono\nFRAME\n\x10\xeb"), 2, 1, VQZ_GRAY, {0, 255}},
         {FILE_OF("YUV4MPEG2 W2 H1 Cmono XCOLORRANGE=FULL\nFRAME Ip\n\x10\xeb"), 2, 1, VQZ_GRAY, {16, 235}},
@@ -94,17 +106,27 @@ static void test_literal_files(void **state) {
         {FILE_OF("YUV4MPEG2 W1 H1 C444\nFRAME\n\x51\x5a\xf0"), 1, 1, VQZ_RGB, {254, 0, 0}},
         {FILE_OF("YUV4MPEG2 H1 W1 C444 XCOLORRANGE=FULL\nFRAME\n\x4c\x55\xff"), 1, 1, VQZ_RGB, {254, 0, 0}},
         /* 4:2:0 with one chroma sample for all; and 4:2:2 whose chroma lies on the even columns */
-        {FILE_OF("YUV4MPEG2 W2 H2 C420jpeg\nFRAME\n\x10\xeb\x10\xeb\x80\x80"), 2, 2, VQZ_RGB, {0, 0, 0, 255, 255, 255, 0, 0, 0, 255, 255, 255}},
-        {FILE_OF("YUV4MPEG2 W3 H1 C422 XCOLORRANGE=FULL\nFRAME\n\x80\x80\x80\x80\x80\x80\xa0"), 3, 1, VQZ_RGB, {128, 128, 128, 150, 117, 128, 173, 105, 128}},
+        {FILE_OF("YUV4MPEG2 W2 H2 C420jpeg\nFRAME\n\x10\xeb\x10\xeb\x80\x80"),
+         2,
+         2,
+         VQZ_RGB,
+         {0, 0, 0, 255, 255, 255, 0, 0, 0, 255, 255, 255}},
+        {FILE_OF("YUV4MPEG2 W3 H1 C422 XCOLORRANGE=FULL\nFRAME\n\x80\x80\x80\x80\x80\x80\xa0"),
+         3,
+         1,
+         VQZ_RGB,
+         {128, 128, 128, 150, 117, 128, 173, 105, 128}},
     };
     image_config config = test_config();
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         const literal *t = &table[i];
-        image im, want = {.info = {.width = t->width, .height = t->height, .layout = t->layout}, .stride = (size_t)t->width * t->layout,
+        image im, want = {.info = {.width = t->width, .height = t->height, .layout = t->layout},
+                          .stride = (size_t)t->width * t->layout,
                           .pixels = (uint8_t *)(uintptr_t)t->pixels};
         vqz_error e;
         if (test_read(t->file, t->size, &config, &im, NULL, &e) != VQZ_OK) fail_msg("file %zu: %s", i, e.text);
-        if (t->width * t->height * t->layout > sizeof t->pixels) want.info.height = im.info.height = 1;   /* the first row is enough */
+        if (t->width * t->height * t->layout > sizeof t->pixels)
+            want.info.height = im.info.height = 1; /* the first row is enough */
         expect_pixels(&want, &im, 0);
         image_free(&im);
     }
@@ -124,7 +146,8 @@ static void test_chroma_positions(void **state) {
         image im;
         vqz_error e;
         assert_int_equal(test_read(file, (size_t)n + 12, &config, &im, NULL, &e), VQZ_OK);
-        for (int x = 0; x < 4; x++) assert_int_equal(im.pixels[3 * x], 100 + (int)((91881 * (table[i].v[x] - 128) + 32768) >> 16));   /* 1.402 */
+        for (int x = 0; x < 4; x++)
+            assert_int_equal(im.pixels[3 * x], 100 + (int)((91881 * (table[i].v[x] - 128) + 32768) >> 16)); /* 1.402 */
         image_free(&im);
     }
 }
@@ -163,7 +186,8 @@ static void test_malformed(void **state) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         image im;
         vqz_error e;
-        if (test_read(table[i].file, table[i].size, &config, &im, NULL, &e) == VQZ_OK) fail_msg("file %zu was accepted", i);
+        if (test_read(table[i].file, table[i].size, &config, &im, NULL, &e) == VQZ_OK)
+            fail_msg("file %zu was accepted", i);
         if (!strstr(e.text, table[i].why)) fail_msg("file %zu: \"%s\" does not say \"%s\"", i, e.text, table[i].why);
     }
     config.settings.max_memory = 1000;
@@ -178,7 +202,9 @@ typedef struct png_case {
     vqz_layout layout;
 } png_case;
 
-static void write_to_sink(png_structp png, png_bytep data, size_t n) { assert_true(sink_write(png_get_io_ptr(png), data, n)); }
+static void write_to_sink(png_structp png, png_bytep data, size_t n) {
+    assert_true(sink_write(png_get_io_ptr(png), data, n));
+}
 static void no_flush(png_structp png) { (void)png; }
 
 /* A w x h PNG of the given kind whose raw rows are `raw`. */
@@ -203,11 +229,15 @@ static void make_png(sink *out, const png_case *c, uint32_t w, uint32_t h, const
 
 /* What sample `i` of pixel `x` of a raw row becomes. */
 static uint8_t png_expected(const png_case *c, const uint8_t *row, uint32_t x, unsigned i) {
-    const unsigned channels = c->type == PNG_COLOR_TYPE_RGB ? 3 : c->type == PNG_COLOR_TYPE_RGB_ALPHA ? 4 : c->type == PNG_COLOR_TYPE_GRAY_ALPHA ? 2 : 1;
+    const unsigned channels = c->type == PNG_COLOR_TYPE_RGB          ? 3
+                              : c->type == PNG_COLOR_TYPE_RGB_ALPHA  ? 4
+                              : c->type == PNG_COLOR_TYPE_GRAY_ALPHA ? 2
+                                                                     : 1;
     const size_t at = (size_t)x * channels + i;
     if (c->depth == 16) return (uint8_t)(((row[2 * at] << 8 | row[2 * at + 1]) * 255 + 32767) / 65535);
     if (c->depth == 8 && c->type != PNG_COLOR_TYPE_PALETTE) return row[at];
-    unsigned v = row[x * (unsigned)c->depth / 8] >> (8 - (unsigned)c->depth - x * (unsigned)c->depth % 8) & ((1u << c->depth) - 1);
+    unsigned v =
+        row[x * (unsigned)c->depth / 8] >> (8 - (unsigned)c->depth - x * (unsigned)c->depth % 8) & ((1u << c->depth) - 1);
     if (c->type == PNG_COLOR_TYPE_GRAY) return (uint8_t)(v * 255 / ((1u << c->depth) - 1));
     return (uint8_t)(i == 3 ? (v == 1 ? 0 : 255) : 10 + 30 * v + 10 * i);
 }
@@ -215,10 +245,12 @@ static uint8_t png_expected(const png_case *c, const uint8_t *row, uint32_t x, u
 static void test_png_kinds(void **state) {
     (void)state;
     static const png_case kinds[] = {
-        {1, PNG_COLOR_TYPE_GRAY, 0, VQZ_GRAY},   {2, PNG_COLOR_TYPE_GRAY, 1, VQZ_GRAY},         {4, PNG_COLOR_TYPE_GRAY, 0, VQZ_GRAY},
-        {8, PNG_COLOR_TYPE_GRAY, 1, VQZ_GRAY},   {16, PNG_COLOR_TYPE_GRAY, 0, VQZ_GRAY},        {8, PNG_COLOR_TYPE_GRAY_ALPHA, 1, VQZ_GRAYA},
-        {2, PNG_COLOR_TYPE_PALETTE, 0, VQZ_RGB}, {2, PNG_COLOR_TYPE_PALETTE, 1, VQZ_RGBA},      {8, PNG_COLOR_TYPE_RGB, 1, VQZ_RGB},
-        {16, PNG_COLOR_TYPE_RGB, 1, VQZ_RGB},    {16, PNG_COLOR_TYPE_GRAY_ALPHA, 0, VQZ_GRAYA}, {16, PNG_COLOR_TYPE_RGB_ALPHA, 0, VQZ_RGBA},
+        {1, PNG_COLOR_TYPE_GRAY, 0, VQZ_GRAY},         {2, PNG_COLOR_TYPE_GRAY, 1, VQZ_GRAY},
+        {4, PNG_COLOR_TYPE_GRAY, 0, VQZ_GRAY},         {8, PNG_COLOR_TYPE_GRAY, 1, VQZ_GRAY},
+        {16, PNG_COLOR_TYPE_GRAY, 0, VQZ_GRAY},        {8, PNG_COLOR_TYPE_GRAY_ALPHA, 1, VQZ_GRAYA},
+        {2, PNG_COLOR_TYPE_PALETTE, 0, VQZ_RGB},       {2, PNG_COLOR_TYPE_PALETTE, 1, VQZ_RGBA},
+        {8, PNG_COLOR_TYPE_RGB, 1, VQZ_RGB},           {16, PNG_COLOR_TYPE_RGB, 1, VQZ_RGB},
+        {16, PNG_COLOR_TYPE_GRAY_ALPHA, 0, VQZ_GRAYA}, {16, PNG_COLOR_TYPE_RGB_ALPHA, 0, VQZ_RGBA},
         {8, PNG_COLOR_TYPE_RGB_ALPHA, 1, VQZ_RGBA}};
     enum { W = 13, H = 11, ROW = W * 8 };
     uint8_t raw[ROW * H];
@@ -235,7 +267,8 @@ static void test_png_kinds(void **state) {
         for (uint32_t y = 0; y < H; y++)
             for (uint32_t x = 0; x < W; x++)
                 for (unsigned i = 0; i < (unsigned)kinds[k].layout; i++)
-                    assert_int_equal(im.pixels[y * im.stride + x * (size_t)kinds[k].layout + i], png_expected(&kinds[k], raw + y * ROW, x, i));
+                    assert_int_equal(im.pixels[y * im.stride + x * (size_t)kinds[k].layout + i],
+                                     png_expected(&kinds[k], raw + y * ROW, x, i));
         assert_int_equal(strstr(r->note, "16-bit") != NULL, kinds[k].depth == 16);
         image_reader_close(r);
         image_free(&im);
@@ -243,7 +276,9 @@ static void test_png_kinds(void **state) {
     }
 }
 
-static uint32_t big32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t big32(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 /* Moves the first chunk of this type to just before IEND. */
 static void move_to_end(sink *file, const char *type) {
@@ -279,7 +314,8 @@ static void make_icc(uint8_t icc[ICC_SIZE]) {
     for (unsigned i = 144; i < ICC_SIZE; i++) icc[i] = (uint8_t)(i * i * 37 >> 3);
 }
 
-static const uint8_t exif_right[] = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0};
+static const uint8_t exif_right[] = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0,
+                                     3,   0,   0, 0,  1, 0, 6, 0, 0, 0, 0, 0,    0};
 
 static void test_png_metadata(void **state) {
     (void)state;
@@ -359,7 +395,8 @@ static image smooth_picture(uint32_t w, uint32_t h, vqz_layout layout) {
     image im = test_picture(w, h, layout);
     for (uint32_t y = 0; y < h; y++)
         for (uint32_t x = 0; x < w; x++)
-            for (unsigned i = 0; i < (unsigned)layout; i++) im.pixels[y * im.stride + x * (size_t)layout + i] = (uint8_t)(40 + x + y + 30 * i);
+            for (unsigned i = 0; i < (unsigned)layout; i++)
+                im.pixels[y * im.stride + x * (size_t)layout + i] = (uint8_t)(40 + x + y + 30 * i);
     return im;
 }
 
@@ -371,7 +408,12 @@ static void test_jpeg(void **state) {
     image_config config = test_config();
     uint8_t icc[ICC_SIZE];
     make_icc(icc);
-    vqz_image_info want = {.meta = {.icc = icc, .icc_size = sizeof icc, .exif = exif_right, .exif_size = sizeof exif_right, .xmp = (const uint8_t *)"<x/>", .xmp_size = 4}};
+    vqz_image_info want = {.meta = {.icc = icc,
+                                    .icc_size = sizeof icc,
+                                    .exif = exif_right,
+                                    .exif_size = sizeof exif_right,
+                                    .xmp = (const uint8_t *)"<x/>",
+                                    .xmp_size = 4}};
     for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
         const bool cmyk = table[k].channels == 4;
         image im = smooth_picture(61, 47, (vqz_layout)table[k].channels), back;
@@ -384,14 +426,17 @@ static void test_jpeg(void **state) {
         assert_int_equal(r->note[0] != 0, cmyk);
         for (size_t i = 0; i < back.stride * back.info.height; i++) {
             int expected = im.pixels[i];
-            if (cmyk) expected = im.pixels[i / 3 * 4 + i % 3] * im.pixels[i / 3 * 4 + 3] / 255;   /* libjpeg marks CMYK files as Adobe's: inverted inks */
+            if (cmyk)
+                expected = im.pixels[i / 3 * 4 + i % 3] * im.pixels[i / 3 * 4 + 3] /
+                           255; /* libjpeg marks CMYK files as Adobe's: inverted inks */
             assert_true(abs(back.pixels[i] - expected) <= 4);
         }
         want.meta.icc_size = cmyk ? 0 : sizeof icc;      /* a CMYK profile says nothing of RGB */
         expect_metadata(r, &want);
         image_reader_close(r);
         image_free(&back);
-        for (size_t n = file.used - 1; n > 2; n = n * 4 / 5) assert_int_not_equal(test_read(file.buffer, n, &config, &back, NULL, &e), VQZ_OK);
+        for (size_t n = file.used - 1; n > 2; n = n * 4 / 5)
+            assert_int_not_equal(test_read(file.buffer, n, &config, &back, NULL, &e), VQZ_OK);
         sink_close(&file);
         image_free(&im);
     }
@@ -432,9 +477,10 @@ static void test_corruption(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trips), cmocka_unit_test(test_refused_outputs), cmocka_unit_test(test_literal_files), cmocka_unit_test(test_chroma_positions),
-        cmocka_unit_test(test_malformed),   cmocka_unit_test(test_png_kinds),       cmocka_unit_test(test_png_metadata),  cmocka_unit_test(test_jpeg),
-        cmocka_unit_test(test_corruption)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trips),   cmocka_unit_test(test_refused_outputs),
+                                       cmocka_unit_test(test_literal_files), cmocka_unit_test(test_chroma_positions),
+                                       cmocka_unit_test(test_malformed),     cmocka_unit_test(test_png_kinds),
+                                       cmocka_unit_test(test_png_metadata),  cmocka_unit_test(test_jpeg),
+                                       cmocka_unit_test(test_corruption)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,8 @@ static void test_turning(void **state) {
             assert_int_equal(im.info.height, 6 / table[i].width);
             assert_int_equal(im.info.orientation, 1);
             for (int p = 0; p < 6; p++)
-                for (int c = 0; c < (int)layout; c++) assert_int_equal(im.pixels[p * (int)layout + c], table[i].pixels[p] + 10 * c);
+                for (int c = 0; c < (int)layout; c++)
+                    assert_int_equal(im.pixels[p * (int)layout + c], table[i].pixels[p] + 10 * c);
             image_free(&im);
         }
 }
@@ -49,9 +50,15 @@ static void test_turning_back(void **state) {
 static void test_exif(void **state) {
     (void)state;
     /* ImageWidth before the orientation, in both byte orders */
-    static const uint8_t big[] = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 2, 1, 0, 0, 3, 0, 0, 0, 1, 0, 9, 0, 0, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 8, 0, 0};
-    static const uint8_t little[] = {'I', 'I', 42, 0, 8, 0, 0, 0, 2, 0, 0, 1, 3, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0};
-    const struct { const uint8_t *data; size_t size; uint8_t value; } table[] = {{big, sizeof big, 8}, {little, sizeof little, 6}};
+    static const uint8_t big[] = {'M', 'M', 0, 42, 0, 0, 0,    8, 0, 2, 1, 0, 0, 3, 0, 0, 0,
+                                  1,   0,   9, 0,  0, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 8, 0, 0};
+    static const uint8_t little[] = {'I', 'I', 42, 0, 8, 0,    0, 0, 2, 0, 0, 1, 3, 0, 1, 0, 0,
+                                     0,   9,   0,  0, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0};
+    const struct {
+        const uint8_t *data;
+        size_t size;
+        uint8_t value;
+    } table[] = {{big, sizeof big, 8}, {little, sizeof little, 6}};
     for (int i = 0; i < 2; i++) {
         uint8_t *copy = malloc(table[i].size);     /* exact size: a sanitizer sees one byte too far */
         for (size_t n = 0; n <= table[i].size; n++) {
@@ -190,7 +197,8 @@ static void test_atomic_output(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_turning), cmocka_unit_test(test_turning_back), cmocka_unit_test(test_exif),
-                                       cmocka_unit_test(test_metrics), cmocka_unit_test(test_flatten),      cmocka_unit_test(test_atomic_output)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_turning), cmocka_unit_test(test_turning_back),
+                                       cmocka_unit_test(test_exif),    cmocka_unit_test(test_metrics),
+                                       cmocka_unit_test(test_flatten), cmocka_unit_test(test_atomic_output)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
