@@ -17,7 +17,8 @@ def dead_units(codec, x, lev):
 
     def look(name):
         def hook(_, inputs):
-            peak = inputs[0].float().abs().amax((0, 2, 3))
+            x = inputs[0][:, :-codec.levels] if name == "hs.0" else inputs[0]   # without the level's one-hot features
+            peak = x.float().abs().amax((0, 2, 3))
             dead[name] = float((peak < 1e-6).float().mean())
         return hook
 
