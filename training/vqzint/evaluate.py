@@ -82,7 +82,7 @@ def main():
     a.add_argument('--rows', default='trained', choices=('trained', 'all'))
     a.add_argument('--kodak', default='data/kodak')
     a.add_argument('--baselines', default='data/kodak_baselines.csv')
-    a.add_argument('--threads', type=int, default=2)
+    a.add_argument('--threads', type=int, default=1)
     args = a.parse_args()
     torch.set_num_threads(args.threads)
     model = modelfile.load(args.model)

@@ -46,7 +46,7 @@ def main():
     a.add_argument('--alpha', type=float, default=.5, help='channel scaling of activations: 0 per tensor .. 1 per channel')
     a.add_argument('--name', default='base')
     a.add_argument('--version', default='0.1')
-    a.add_argument('--threads', type=int, default=2)
+    a.add_argument('--threads', type=int, default=1)
     args = a.parse_args()
     torch.set_num_threads(args.threads)
     start = time.time()

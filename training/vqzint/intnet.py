@@ -1,7 +1,8 @@
 """Exact execution of integer networks (spec/arithmetic.md) in PyTorch.
 
 Activations are float32 tensors [B,c,h,w] that hold integers. Accumulators are exact: 8-bit convolutions run in float32 over groups of
-input channels whose worst sum stays below 2^24, everything else in float64, where all intermediate values stay below 2^53.
+input channels whose worst sum stays below 2^24, 16-bit ones in float64. Requantization runs in float64: a * m + v * n + (1 << (s-1)) stays
+below 2^53, and the shift only moves the binary point.
 """
 import numpy as np
 import torch
@@ -45,8 +46,6 @@ def _groups(weights, mag):
     while start < cost.shape[1]:
         base = total[:, start - 1] if start else np.zeros(len(cost), np.int64)
         end = int(np.searchsorted((total - base[:, None]).max(0)[start:], 2 ** 24)) + start
-        if end == start:
-            return None
         out.append((start, end))
         start = end
     return out
@@ -61,15 +60,18 @@ class IntNet:
 
     def _prepare(self, y):
         column = lambda a: torch.from_numpy(np.asarray(a, np.float64))[None, :, None, None]
-        p = dict(scale=column(y.m.astype(np.float64) * 2.0 ** -y.s.astype(np.float64)))
+        unit = 2.0 ** -y.s.astype(np.float64)
+        p = dict(scale=column(y.m * unit), unit=column(unit))
         if y.n is not None:
-            p['add'] = column(y.n.astype(np.float64) * 2.0 ** -y.s.astype(np.float64))
+            p['add'] = column(y.n * unit)
         if y.op == mf.CONV:
-            groups = _groups(y.weights, magnitude(self.net.tensors[y.src]))
+            wide = self.net.tensors[y.src].type == mf.S16
             weights = torch.from_numpy(y.weights.astype(np.float64)).permute(0, 3, 1, 2).contiguous()
-            p['groups'] = groups or [(0, weights.shape[1])]
-            p['weights'] = [weights[:, a:b].contiguous().to(torch.float32 if groups else torch.float64) for a, b in p['groups']]
-            p['bias'] = column(y.bias)
+            p['groups'] = [(0, weights.shape[1])] if wide else _groups(y.weights, magnitude(self.net.tensors[y.src]))
+            p['weights'] = [weights[:, a:b].contiguous().to(torch.float64 if wide else torch.float32) for a, b in p['groups']]
+            p['offset'] = column(y.bias.astype(np.float64) * y.m * unit)
+        else:
+            p['offset'] = torch.zeros(1, dtype=torch.float64)
         return p
 
     @torch.no_grad()
@@ -78,18 +80,14 @@ class IntNet:
         values = dict(enumerate(inputs))
         for y, p in zip(self.net.layers, self.layers):
             x = values[y.src]
-            if y.op == mf.CONV:
-                a = convolve(x, y, p)
-            else:
-                a = x.double()
-            t = a.mul_(p['scale'])                                     # exact: |a * m| < 2^46 and the shift only moves the binary point
+            t = torch.addcmul(p['offset'], convolve(x, y, p) if y.op == mf.CONV else x.double(), p['scale'])
             if y.add != mf.NO_TENSOR:
-                t = t.add_(values[y.add].double() * p['add'])
+                t = t.addcmul_(values[y.add].double(), p['add'])
             lo, hi = limits(self.net.tensors[y.dst])
-            if y.act == mf.LEAKY:                                      # t >> 3 is a floor of t in units of 2^-s
-                unit = torch.from_numpy(2.0 ** y.s.astype(np.float64))[None, :, None, None]
-                t = torch.where(t < 0, torch.floor(t * unit / 8) / unit, t)
-            q = t.add_(.5).floor_().clamp_(0 if y.act == mf.RELU else lo, hi).float()
+            if y.act == mf.LEAKY:                                      # t >> 3, a floor in units of 2^-s; only negative t change
+                low = torch.floor(t / (8 * p['unit'])) * p['unit']
+                t = torch.maximum(t, low)
+            q = t.add_(.5).floor_().float().clamp_(0 if y.act == mf.RELU else lo, hi)
             if y.shuffle > 1:
                 q = F.pixel_shuffle(q, y.shuffle)
             values[y.dst] = q
@@ -99,7 +97,7 @@ class IntNet:
 
 
 def convolve(x, y, p):
-    """Exact accumulators (float64) of a convolution layer."""
+    """Exact sums (float64) of a convolution layer, without its bias."""
     pad = (y.k - 1) // 2
     if pad:
         x = F.pad(x, (pad,) * 4, mode='replicate' if y.edge else 'constant')
@@ -107,7 +105,7 @@ def convolve(x, y, p):
     for (a, b), w in zip(p['groups'], p['weights']):
         part = F.conv2d(x[:, a:b].to(w.dtype), w, stride=y.stride).double()
         out = part if out is None else out.add_(part)
-    return out.add_(p['bias'])
+    return out
 
 
 def latq(y, m, s):

@@ -91,16 +91,21 @@ class Quantizer:
         self.counts = {('S', i): np.zeros(len(b.freq), np.int64) for i, b in enumerate(ladder.scalars)}
         self.counts.update({('P', i): np.zeros(len(b.freq), np.int64) for i, b in enumerate(ladder.pairs)})
 
-    def _finish(self, key, book, r, x, k, cost, lam):
+    def _finish(self, key, book, x, k, cost, lam):
         """Compare the chosen codewords with the escape: (values, bits)."""
-        e = torch.round(x)
         d = x.shape[1]
-        far = book.escape + golomb_bits(e).sum(1)
-        escape = ((x - e) ** 2).sum(1) + lam * far < cost
-        values = torch.where(escape[:, None], (e * 256).long(), book.values[k].reshape(-1, d))
-        symbols = torch.where(escape, len(book.bits), k)
-        self.counts[key] += np.bincount(symbols.numpy(), minlength=len(book.bits) + 1)
-        return values, torch.where(escape, far, book.bits[k])
+        values, bits = book.values[k].reshape(-1, d), book.bits[k]
+        u = (cost > lam * (book.escape + 4 * d)).nonzero()[:, 0]
+        if len(u):
+            e = torch.round(x[u])
+            far = book.escape + golomb_bits(e).sum(1)
+            better = ((x[u] - e) ** 2).sum(1) + lam * far < cost[u]
+            u, e, far = u[better], e[better], far[better]
+            values[u], bits[u] = (e * 256).long(), far
+            k = k.clone()
+            k[u] = len(book.bits)
+        self.counts[key] += np.bincount(k.numpy(), minlength=len(book.bits) + 1)
+        return values, bits
 
     def _shifted(self, key, book, r):
         """Rungs with raw low bits: nearest step, no rate-distortion choice."""
@@ -123,7 +128,7 @@ class Quantizer:
         for t, w in runs(self.map[ordered[u, 0], ordered[u, 1]]):
             w, book = u[w], self.pairs[t]
             k, cost = nearest(x[w], book.words, book.bits, lam)
-            v, bits[w] = self._finish(('P', t), book, r[w], x[w], k, cost, lam)
+            v, bits[w] = self._finish(('P', t), book, x[w], k, cost, lam)
             values[w] = torch.where(swap[w], v.flip(1), v)
         u = (~paired).nonzero()[:, 0]
         if len(u):
@@ -134,7 +139,7 @@ class Quantizer:
                     v[w], b[w] = self._shifted(('S', t), book, flat[w])
                 else:
                     k, cost = nearest_scalar(xs, book.words, book.bits, lam)
-                    vv, b[w] = self._finish(('S', t), book, flat[w], xs[:, None], k, cost, lam)
+                    vv, b[w] = self._finish(('S', t), book, xs[:, None], k, cost, lam)
                     v[w] = vv[:, 0]
             values[u], bits[u] = v.reshape(-1, 2), b.reshape(-1, 2).sum(1)
         return values, bits

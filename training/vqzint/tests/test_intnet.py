@@ -64,7 +64,9 @@ def random_layer(rng, tensors, src, dst, k, stride, act, edge, shuffle=1, add=mf
     s = rng.integers(20, 40, cout)
     m = np.clip(2. ** s * limits(tensors[dst])[1] / spread / 2, 1, 32767).astype(np.int64)
     n = None if add == mf.NO_TENSOR else (2. ** s * rng.uniform(-.5, .5, cout) * limits(tensors[dst])[1] / 32768).astype(np.int64).clip(-2 ** 31, 2 ** 31 - 1)
-    return mf.Layer(mf.CONV, k, stride, act, edge, shuffle, src, dst, add, m, s, weights, rng.integers(-1000, 1000, cout), n)
+    bias = rng.integers(-spread / 4, spread / 4, cout).clip(-10 ** 9, 10 ** 9)
+    return mf.Layer(mf.CONV, k, stride, act, edge, shuffle, src, dst, add, m.astype(np.uint16), s.astype(np.uint8), weights.astype(np.int16),
+                    bias.astype(np.int32), None if n is None else n.astype(np.int32))
 
 
 @pytest.mark.parametrize('kind,k,stride,act,edge,shuffle,h,w', [
