@@ -51,7 +51,6 @@ must "build Release" tools/build.sh build -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD
 suite "tests Release" build
 must "build with sanitizers" tools/build.sh build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DVQZ_SANITIZE=ON -DVQZ_BUILD_TESTS=ON
 suite "tests with sanitizers" build-asan
-one "command line" tests/test_cli.sh build/vqz
 if [ $full = 1 ]; then
     figure=-
     must "packages for --full" tools/install-packages.sh full
