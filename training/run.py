@@ -26,6 +26,7 @@ def arguments(argv):
     p.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     p.add_argument("--minutes", type=float, default=0, help="length of the stage; the trunk: so much more")
     p.add_argument("--steps", type=int, default=0, help="length in steps instead")
+    p.add_argument("--deadline", type=float, help="instead of --minutes: the stage ends at this time (seconds since 1970)")
     p.add_argument("--init", default="", help="checkpoint that a new trunk starts from")
     p.add_argument("--source", default="", help="checkpoint to start from instead of the stage before's")
     p.add_argument("--data", help="folder of training pictures")
@@ -34,8 +35,8 @@ def arguments(argv):
     p.add_argument("--compile", action="store_true", help="torch.compile the step")
     p.add_argument("--home", help="folder for a compact copy of every checkpoint (files of at most 16 MiB)")
     a = p.parse_args(argv)
-    if a.stage in ("all", "product") and (a.minutes or a.steps or a.source):
-        p.error("--minutes, --steps and --source are for a single stage")
+    if a.stage in ("all", "product") and (a.minutes or a.deadline or a.steps or a.source):
+        p.error("--minutes, --deadline, --steps and --source are for a single stage")
     return a
 
 
@@ -63,7 +64,9 @@ def main(argv=None):
     if dist.main():
         print(f"{len(pool.table)} pictures, {len(pool.pixels) * 3 / 1e9:.2f} GB, {time.time() - begin:.0f} s", flush=True)
     crops = data.Crops(pool, config.data, config.seed, dist.rank())
-    run = stages.Run(config, out, crops, a.resume, a.init, a.source, a.home)
+    if a.deadline:
+        a.minutes = max(0.01, (a.deadline - time.time()) / 60)
+    run = stages.Run(config, out, crops, a.resume, a.init, a.source, a.home, more=bool(a.deadline))
     names = {"all": stages.ORDER, "product": stages.ORDER[1:]}.get(a.stage, (stages.ALIASES.get(a.stage, a.stage),))
     try:
         for name in names:

@@ -1,6 +1,6 @@
 """Packs code, training pictures and, with --state, a checkpoint into parts that each fit one transfer.
 
-python -m training.gpu.pack [--parts N] [--state runs/base/trunk.pt] [--max-mib 56]
+python -m training.gpu.pack [--parts N] [--max-side PIXELS] [--state runs/base/trunk.pt] [--max-mib 56]
 
 Writes training/gpu/parts/NN/part.tar: part 00 also holds the code; every part holds a fair sample of the pictures, so that
 training can begin with any one of them. The state becomes training/gpu/parts/state/ (weights and optimiser, several files).
@@ -24,13 +24,11 @@ sys.path.insert(0, TRAINING)
 from vqztrain import checkpoint   # noqa: E402
 
 MIB = 1 << 20
-# (longest side, JPEG quality), tried in turn until the pictures fit; 0: the file as it is
-SETTINGS = [(0, 0), (2048, 95), (1600, 94), (1280, 93), (1024, 92), (768, 90), (640, 88)]
 CODE = ("run.py", "__init__.py", "vqztrain/*.py", "configs/*.json", "gpu/*.py", "gpu/*.sh", "gpu/*.json")
 
 
 def picture(path, side, quality):
-    """Bytes of a picture, re-encoded where it is larger than the setting allows."""
+    """Bytes of a picture; side: reduced to this and encoded again, where that is smaller. 0: the file as it is."""
     with open(path, "rb") as f:
         data = f.read()
     if not side:
@@ -44,17 +42,11 @@ def picture(path, side, quality):
     return min(data, out.getvalue(), key=len)
 
 
-def fit(files, parts, limit):
-    """{name: bytes} that fits `parts` parts of `limit` bytes; parts 0: as many as it takes."""
-    def entry(args):
-        path, side, quality = args
-        return os.path.basename(path), picture(path, side, quality)
+def encode(files, side, quality):
+    """{name: bytes} of all pictures."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for side, quality in SETTINGS:
-            out = dict(pool.map(entry, [(f, side, quality) for f in files]))
-            if not parts or sum(len(v) + 1024 for v in out.values()) <= parts * limit * 0.99:
-                return out
-    raise ValueError(f"{len(files)} pictures do not fit {parts} parts of {limit // MIB} MiB even at {SETTINGS[-1]}")
+        data = pool.map(lambda f: picture(f, side, quality), files)
+        return dict(zip(map(os.path.basename, files), data))
 
 
 def split(entries, limit):
@@ -80,17 +72,17 @@ def add(tar, name, data):
     tar.addfile(info, io.BytesIO(data))
 
 
-def pack(folder, out, parts=0, max_bytes=56 * MIB, state=""):
-    """-> sizes of the parts in bytes."""
+def pack(folder, out, parts=0, max_bytes=56 * MIB, state="", side=0, quality=92):
+    """-> sizes of the parts in bytes. parts: pictures beyond so many parts stay behind; 0: all are packed."""
     files = sorted(glob.glob(os.path.join(folder, "**", "*.jpg"), recursive=True))
     if not files:
         raise FileNotFoundError(f"no JPEG files in {folder}")
     shutil.rmtree(out, ignore_errors=True)
     code = [f for pattern in CODE for f in glob.glob(os.path.join(TRAINING, pattern))]
     reserve = sum(os.path.getsize(f) + 2048 for f in code) + 16384
-    entries = fit(files, parts, max_bytes - reserve)
+    entries = encode(files, side, quality)
     sizes = []
-    for i, names in enumerate(split(entries, max_bytes - reserve)):
+    for i, names in enumerate(split(entries, max_bytes - reserve)[:parts or None]):
         path = os.path.join(out, f"{i:02d}", "part.tar")
         os.makedirs(os.path.dirname(path))
         with tarfile.open(path, "w") as tar:
@@ -109,11 +101,13 @@ def main():
     p = argparse.ArgumentParser(description="packs code and data for a borrowed GPU")
     p.add_argument("--data", default="../shared/train")
     p.add_argument("--out", default=os.path.join(HERE, "parts"))
-    p.add_argument("--parts", type=int, default=0, help="at most so many parts: pictures are re-encoded until they fit")
+    p.add_argument("--parts", type=int, default=0, help="at most so many parts: a random choice of pictures")
+    p.add_argument("--max-side", type=int, default=0, help="reduce larger pictures to this and encode all again")
+    p.add_argument("--quality", type=int, default=92, help="of JPEG files encoded again (4:4:4)")
     p.add_argument("--max-mib", type=float, default=56)
     p.add_argument("--state", default="", help="checkpoint to take along with its optimiser state")
     a = p.parse_args()
-    for i, size in enumerate(pack(a.data, a.out, a.parts, int(a.max_mib * MIB), a.state)):
+    for i, size in enumerate(pack(a.data, a.out, a.parts, int(a.max_mib * MIB), a.state, a.max_side, a.quality)):
         print(f"{a.out}/{i:02d}/part.tar: {size / MIB:.1f} MiB")
     if a.state:
         files = glob.glob(os.path.join(a.out, "state", "*"))

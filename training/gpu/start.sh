@@ -28,11 +28,11 @@ fi
 echo "$(ls "$WORK/data" | wc -l) pictures, $SECONDS s"
 
 seconds=$((LIMIT - SECONDS - RESERVE))
-if [ "$seconds" -lt 5 ] || [ -z "$(ls -A "$WORK/data")" ]; then
+if [ "$seconds" -lt 3 ] || [ -z "$(ls -A "$WORK/data")" ]; then
     echo "unpacked only"
     exit 0
 fi
-# The stage ends by itself; if it hangs or is slow to load, TERM makes it save and leave.
-minutes=$(awk "BEGIN { print $seconds / 60 }")
-timeout --signal TERM --kill-after 30 $((seconds + 15)) "$PYTHON" -m training.run --stage "$STAGE" --config "$CONFIG" \
-    --data "$WORK/data" --out "$run" --home "$OUT" --device "$DEVICE" --resume --minutes "$minutes" $ARGS
+# The stage ends by itself in time; if it hangs, TERM makes it save and leave.
+timeout --signal TERM --kill-after $((RESERVE / 4)) $((seconds + RESERVE / 2)) "$PYTHON" -m training.run \
+    --stage "$STAGE" --config "$CONFIG" --data "$WORK/data" --out "$run" --home "$OUT" --device "$DEVICE" --resume \
+    --deadline $(($(date +%s) + seconds)) $ARGS

@@ -35,14 +35,13 @@ def test_parts_keep_their_limit_and_every_picture(photos, tmp_path):
     assert (tmp_path / "all" / "code" / "training" / "gpu" / "start.sh").exists()
 
 
-def test_one_part_is_reached_by_encoding_again(photos, monkeypatch):
-    monkeypatch.setattr(pack, "SETTINGS", [(0, 0), (320, 99), (200, 90)])
+def test_pictures_are_limited_and_encoded_again(photos, tmp_path):
+    assert len(pack.pack(str(photos), str(tmp_path), 1, 400_000)) == 1
     files = sorted(map(str, photos.glob("*.jpg")))
-    total = sum(map(os.path.getsize, files))
-    entries = pack.fit(files, 1, int(total * 0.8))
-    assert len(entries) == 12 and sum(map(len, entries.values())) <= total * 0.8
-    with pytest.raises(ValueError, match="do not fit"):
-        pack.fit(files, 1, 10_000)
+    small = pack.encode(files, 160, 80)
+    assert len(small) == 12 and all(len(small[os.path.basename(f)]) < os.path.getsize(f) / 2 for f in files)
+    with pytest.raises(ValueError, match="exceed a part"):
+        pack.split(small, 1000)
 
 
 def test_two_calls_and_the_way_home(photos, tmp_path):
@@ -57,15 +56,15 @@ def test_two_calls_and_the_way_home(photos, tmp_path):
         arrived = tmp_path / f"arrived{number}"
         shutil.copytree(tmp_path / "parts" / part, arrived / part)
         env = dict(os.environ, PARTS=str(arrived), WORK=str(tmp_path / "work"), OUT=str(tmp_path / f"out{number}"),
-                   DEVICE="cpu", CONFIG=str(tmp_path / "c.json"), LIMIT=str(limit), RESERVE="1", PYTHON=sys.executable,
+                   DEVICE="cpu", CONFIG=str(tmp_path / "c.json"), LIMIT=str(limit), RESERVE="60", PYTHON=sys.executable,
                    OMP_NUM_THREADS="1", ARGS="--threads 1")
-        subprocess.run(["bash", "training/gpu/start.sh"], cwd=os.path.dirname(TRAINING), env=env, check=True, timeout=90)
+        subprocess.run(["bash", "training/gpu/start.sh"], cwd=os.path.dirname(TRAINING), env=env, check=True, timeout=100)
         files = list((tmp_path / f"out{number}").iterdir())
         assert 0 < len(files) <= 8 and all(f.stat().st_size <= 16 << 20 for f in files)
         return checkpoint.read_compact(tmp_path / f"out{number}")
 
-    first = call("00", 1, 7)
-    second = call("01", 2, 7)
+    first = call("00", 1, 66)
+    second = call("01", 2, 66)
     assert first["step"] > 0 and second["step"] > first["step"] and second["minutes"] > first["minutes"]
     path = take.take(str(tmp_path / "out2"), str(tmp_path / "taken"))
     taken = checkpoint.load(path)

@@ -30,10 +30,10 @@ REFIT_BATCHES = 12
 
 
 class Run:
-    """What all stages of one run share."""
+    """What all stages of one run share. more: the length asked for comes on top of what a resumed stage has done."""
 
-    def __init__(self, config, out, crops, resume=False, init="", source="", home=None):
-        self.config, self.out, self.crops, self.resume = config, out, crops, resume
+    def __init__(self, config, out, crops, resume=False, init="", source="", home=None, more=False):
+        self.config, self.out, self.crops, self.resume, self.more = config, out, crops, resume, more
         self.init, self.source, self.home = init or config.init, source, home
         self.device = crops.pool.pixels.device
 
@@ -59,12 +59,12 @@ class Run:
 
 
 def _options(run, stage, own, minutes, steps):
-    """Training options with the length that the command line asked for. The trunk, which has no end of its own, goes
-    on for that long; for other stages it is the whole length."""
+    """Training options with the length that the command line asked for: the whole length of a stage, but so much more
+    for the trunk, which has no end of its own."""
     o = run.config.stage(stage)
     if minutes or steps:
         o.minutes, o.steps = minutes or o.minutes, steps
-        if stage == "trunk" and own:
+        if own and (run.more or stage == "trunk"):
             o.minutes += own["minutes"]
             o.steps = steps and steps + own["step"] - own["first"]
     return o
