@@ -1,12 +1,13 @@
 /* Bytes in, bands out: a tile row is decoded to latents when its tiles are there, and to pixels when the next row's latents are,
- * because pixels at its lower edge depend on them. */
+ * because pixels at its lower edge depend on them, and when its residuals are, where the file has any. */
 #include "base/arena.h"
 #include "base/pool.h"
 #include "codec/alpha.h"
 #include "codec/colour.h"
 #include "codec/latent.h"
+#include "codec/reconstruct.h"
+#include "codec/residual.h"
 #include "codec/settings.h"
-#include "codec/transform.h"
 #include "format/buffer.h"
 #include "format/chunk.h"
 #include "format/format.h"
@@ -14,23 +15,25 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
-enum { MAX_MODELS = 16, ROWS_HELD = 3, MAX_TILE_SIDE = 16384 };
+enum { MAX_MODELS = 16, MAX_TILE_SIDE = 16384 };
 
-/* A tile's payloads while its row is incomplete, and what became of it. */
+/* A tile's payload of one layer while its row is incomplete. */
+typedef struct part {
+    vqz_buffer payload;
+    uint64_t offset;                         /* of the chunk */
+} part;
+
+/* A column of the grid: the payloads of the rows that are being collected, and what became of the last ones. */
 typedef struct tile {
-    vqz_buffer latent, alpha;
-    uint64_t latent_offset, alpha_offset;    /* of the chunks */
-    bool ok;                                 /* decoded */
-    vqz_status status;
+    part layer[3];                           /* by vqz_tile_layer */
+    vqz_status status;                       /* of the row that was decoded or delivered last */
     vqz_error error;
 } tile;
 
-/* A tile row: latents of the whole width, and alpha. */
+/* A tile row, beside its latents. */
 typedef struct tile_row {
-    bool decoded;
-    int16_t *latents;
     uint8_t *alpha;
-    bool *ok;                                /* [grid.nx] */
+    bool *ok;                                /* [grid.nx]: decoded */
 } tile_row;
 
 struct vqz_decoder {
@@ -48,18 +51,16 @@ struct vqz_decoder {
     vqz_grid grid;
     vqz_model *model;
     const vqz_nets *nets;
+    vqz_recon pixels;
     uint64_t planned;                        /* bytes of `block` */
     bool laid_out;
     void *block;
     vqz_pool *pool;
-    uint32_t max_h, max_w;                   /* largest tile in pixels */
-    uint32_t plane_w;                        /* latent positions in a row of the picture */
     size_t work_bytes;
     uint8_t **work;                          /* [pool size] each work_bytes */
-    tile *tiles;                             /* [grid.nx] of the row that is being collected */
-    tile_row rows[ROWS_HELD];                /* tile row i is rows[i % ROWS_HELD] */
-    uint8_t *band;
-    uint32_t collect, deliver;               /* tile rows: being collected, next to be synthesised */
+    tile *tiles;                             /* [grid.nx] */
+    tile_row rows[VQZ_ROWS_HELD];            /* tile row i is rows[i % VQZ_ROWS_HELD] */
+    uint32_t collect, refined, deliver;      /* tile rows: being collected, first without all residuals, next to be synthesised */
     vqz_event held;                          /* a TILE event whose row's turn may not have come; kind NONE: none */
     vqz_buffer held_payload;                 /* its own copy: the caller may send more bytes before its turn */
     uint64_t pixel_hash;
@@ -67,8 +68,6 @@ struct vqz_decoder {
 };
 
 static vqz_status fail(vqz_decoder *d, vqz_status s) { return d->failed = d->error.status = s; }
-
-static uint32_t positions(uint32_t pixels) { return (pixels + VQZ_LATENT_STEP - 1) / VQZ_LATENT_STEP; }
 
 vqz_status vqz_decoder_open(vqz_decoder **out, const vqz_settings *settings, vqz_error *error) {
     if (!out) return vqz_fail(error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_decoder_open: NULL argument");
@@ -94,10 +93,8 @@ vqz_status vqz_decoder_open(vqz_decoder **out, const vqz_settings *settings, vqz
 
 void vqz_decoder_close(vqz_decoder *d) {
     if (!d) return;
-    for (uint32_t i = 0; d->tiles && i < d->grid.nx; i++) {
-        vqz_buffer_free(&d->tiles[i].latent);
-        vqz_buffer_free(&d->tiles[i].alpha);
-    }
+    for (uint32_t i = 0; d->tiles && i < d->grid.nx; i++)
+        for (unsigned k = 0; k < 3; k++) vqz_buffer_free(&d->tiles[i].layer[k].payload);
     vqz_buffer_free(&d->held_payload);
     vqz_pool_free(d->pool);
     vqz_free(&d->mem, d->block);
@@ -152,27 +149,27 @@ static vqz_status find_model(vqz_decoder *d) {
     return VQZ_OK;                           /* reported when pixels are asked for: `info` works without */
 }
 
-/* A worker's memory: first for the latents of a tile, then, over the same bytes, for the pixels of one. */
-static vqz_status layout_work(const vqz_decoder *d, uint8_t *base, size_t *bytes, uint32_t h, uint32_t w, vqz_prior *prior, vqz_synthesis *s, vqz_error *e) {
+/* A worker's memory: first for the latents of a tile, then, over the same bytes, for the pixels of one. What is NULL is not laid out. */
+static vqz_status layout_work(const vqz_decoder *d, uint8_t *base, size_t *bytes, uint32_t h, uint32_t w, vqz_prior *prior, vqz_synthesis *s,
+                              vqz_residual *residual, vqz_error *e) {
     vqz_arena a = {.base = base}, b = {.base = base};
-    uint32_t ring = 2 * d->nets->synthesis_ring;
-    if (prior) VQZ_TRY(vqz_prior_layout(prior, d->model, d->nets, positions(h), positions(w), &a, e));
-    if (s) VQZ_TRY(vqz_synthesis_layout(s, d->model, d->nets, positions(h) + ring, positions(w) + ring, &b, e));
+    if (prior) VQZ_TRY(vqz_prior_layout(prior, d->model, d->nets, vqz_positions(h), vqz_positions(w), &a, e));
+    if (s) VQZ_TRY(vqz_recon_work(&d->pixels, h, w, s, &b, e));
+    if (residual && d->head.residual) vqz_residual_layout(residual, w, vqz_is_gray(d->head.layout) ? 1 : 3, &b);
     if (a.overflow || b.overflow) return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "tiles of %u x %u do not fit in memory", w, h);
     *bytes = a.used > b.used ? a.used : b.used;
     return VQZ_OK;
 }
 
 static void layout_all(vqz_decoder *d, vqz_arena *a, unsigned workers) {
-    uint32_t held = d->grid.ny < ROWS_HELD ? d->grid.ny : ROWS_HELD;
+    uint32_t held = d->grid.ny < VQZ_ROWS_HELD ? d->grid.ny : VQZ_ROWS_HELD;
     VQZ_TAKE(a, d->tiles, d->grid.nx);
     VQZ_TAKE(a, d->work, workers);
     for (uint32_t i = 0; i < held; i++) {
         VQZ_TAKE(a, d->rows[i].ok, d->grid.nx);
-        VQZ_TAKE(a, d->rows[i].latents, (size_t)positions(d->max_h) * d->plane_w * d->model->C);
-        if (vqz_has_alpha(d->head.layout)) VQZ_TAKE(a, d->rows[i].alpha, (size_t)d->max_h * d->head.width);
+        if (vqz_has_alpha(d->head.layout)) VQZ_TAKE(a, d->rows[i].alpha, (size_t)d->pixels.max_h * d->head.width);
     }
-    VQZ_TAKE(a, d->band, (size_t)d->max_h * d->head.width * d->head.layout);
+    vqz_recon_layout(&d->pixels, a);
     for (unsigned i = 0; i < workers; i++) {
         uint8_t *p = vqz_take(a, d->work_bytes, 1);
         if (d->work) d->work[i] = p;
@@ -183,19 +180,15 @@ static void layout_all(vqz_decoder *d, vqz_arena *a, unsigned workers) {
 static vqz_status plan(vqz_decoder *d) {
     vqz_prior prior;
     vqz_synthesis synthesis;
+    vqz_residual residual;
     vqz_arena a = {0};
-    d->grid = vqz_grid_of(&d->head);
-    d->plane_w = positions(d->head.width);
-    for (uint32_t i = 0; i < 2; i++) {
-        uint32_t x, y, w, h;
-        vqz_grid_rect(&d->head, i ? d->grid.nx - 1 : 0, i ? d->grid.ny - 1 : 0, &x, &y, &w, &h);
-        if (w > d->max_w) d->max_w = w;
-        if (h > d->max_h) d->max_h = h;
-    }
-    if (d->max_w > MAX_TILE_SIDE || d->max_h > MAX_TILE_SIDE)
-        return vqz_fail(&d->error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "tiles of %u x %u: at most %d per side", d->max_w, d->max_h, MAX_TILE_SIDE);
     VQZ_TRY(vqz_model_nets(d->model, vqz_kernels_get(d->settings.cpu), &d->nets, &d->error));
-    VQZ_TRY(layout_work(d, NULL, &d->work_bytes, d->max_h, d->max_w, &prior, &synthesis, &d->error));
+    vqz_recon *p = &d->pixels;
+    vqz_recon_init(p, &d->head, d->model, d->nets);
+    d->grid = p->grid;
+    if (p->max_w > MAX_TILE_SIDE || p->max_h > MAX_TILE_SIDE)
+        return vqz_fail(&d->error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "tiles of %u x %u: at most %d per side", p->max_w, p->max_h, MAX_TILE_SIDE);
+    VQZ_TRY(layout_work(d, NULL, &d->work_bytes, p->max_h, p->max_w, &prior, &synthesis, &residual, &d->error));
     unsigned threads = d->grid.nx == 1 ? 1 : d->settings.threads;
     VQZ_TRY(vqz_pool_create(&d->pool, &d->mem, threads, &d->error));
     layout_all(d, &a, vqz_pool_size(d->pool));
@@ -228,7 +221,8 @@ static vqz_status allocate(vqz_decoder *d) {
     VQZ_TRY(vqz_alloc(&d->mem, &d->block, d->planned, 1, &d->error));
     vqz_arena a = {.base = d->block};
     layout_all(d, &a, vqz_pool_size(d->pool));
-    for (uint32_t i = 0; i < d->grid.nx; i++) d->tiles[i].latent.mem = d->tiles[i].alpha.mem = &d->mem;
+    for (uint32_t i = 0; i < d->grid.nx; i++)
+        for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.mem = &d->mem;
     d->laid_out = true;
     return VQZ_OK;
 }
@@ -238,28 +232,30 @@ static vqz_status allocate(vqz_decoder *d) {
 static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, tx, d->collect, &x, &y, &w, &h);
-    tile_row *row = &d->rows[d->collect % ROWS_HELD];
-    vqz_latents latents = {row->latents + (size_t)(x / VQZ_LATENT_STEP) * d->model->C, d->plane_w};
-    if (row->alpha) {
-        vqz_status s = t->alpha.size ? vqz_alpha_decode(&d->mem, t->alpha.data, t->alpha.size, row->alpha + x, d->head.width, 1, w, h, &t->error) : VQZ_ERR_CORRUPT;
+    uint8_t *plane = d->rows[d->collect % VQZ_ROWS_HELD].alpha;
+    const vqz_buffer *latent = &t->layer[VQZ_LAYER_LATENT].payload, *alpha = &t->layer[VQZ_LAYER_ALPHA].payload;
+    vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
+    if (plane) {
+        vqz_status s = alpha->size ? vqz_alpha_decode(&d->mem, alpha->data, alpha->size, plane + x, d->head.width, 1, w, h, &t->error) : VQZ_ERR_CORRUPT;
         if (s != VQZ_OK) return s;
     }
-    if (!t->latent.size) return VQZ_ERR_CORRUPT;
+    if (!latent->size) return VQZ_ERR_CORRUPT;
     vqz_prior prior;
-    size_t bytes;
-    VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, &t->error));
+    size_t bytes = 0;
+    VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, NULL, &t->error));
     if (bytes > d->work_bytes) return vqz_fail(&t->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", w, h);
-    return vqz_latent_decode(&prior, t->latent.data, t->latent.size, &latents, d->settings.verify != 0, &t->error);
+    return vqz_latent_decode(&prior, latent->data, latent->size, &latents, d->settings.verify != 0, &t->error);
 }
 
 /* A tile that is not there: zero latents, opaque. */
 static void blank_tile(vqz_decoder *d, uint32_t tx) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, tx, d->collect, &x, &y, &w, &h);
-    tile_row *row = &d->rows[d->collect % ROWS_HELD];
-    for (uint32_t i = 0; i < positions(h); i++)
-        memset(row->latents + ((size_t)i * d->plane_w + x / VQZ_LATENT_STEP) * d->model->C, 0, (size_t)positions(w) * d->model->C * sizeof *row->latents);
-    for (uint32_t i = 0; row->alpha && i < h; i++) memset(row->alpha + (size_t)i * d->head.width + x, 255, w);
+    uint8_t *alpha = d->rows[d->collect % VQZ_ROWS_HELD].alpha;
+    vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
+    for (uint32_t i = 0; i < vqz_positions(h); i++)
+        memset(latents.data + i * latents.stride * d->model->C, 0, (size_t)vqz_positions(w) * d->model->C * sizeof *latents.data);
+    for (uint32_t i = 0; alpha && i < h; i++) memset(alpha + (size_t)i * d->head.width + x, 255, w);
 }
 
 static void run_decode(void *arg, size_t tx, unsigned worker) {
@@ -267,89 +263,90 @@ static void run_decode(void *arg, size_t tx, unsigned worker) {
     tile *t = &d->tiles[tx];
     t->error = (vqz_error){.offset = VQZ_NO_OFFSET};
     t->status = decode_tile(d, t, (uint32_t)tx, d->work[worker]);
-    t->ok = t->status == VQZ_OK;
 }
 
-/* All that will come of the row that is being collected is there. */
+/* Alpha and latents of the row that is being collected: all that will come is there. */
 static vqz_status finish_row(vqz_decoder *d) {
-    tile_row *row = &d->rows[d->collect % ROWS_HELD];
+    tile_row *row = &d->rows[d->collect % VQZ_ROWS_HELD];
     vqz_pool_run(d->pool, d->grid.nx, run_decode, d);
     for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
         tile *t = &d->tiles[tx];
-        row->ok[tx] = t->ok;
-        if (!t->ok && !d->settings.partial) {
+        row->ok[tx] = t->status == VQZ_OK;
+        if (!row->ok[tx] && !d->settings.partial) {
             d->error = t->error;
-            d->error.offset = t->latent_offset;
+            d->error.offset = t->layer[VQZ_LAYER_LATENT].offset;
             return t->status;
         }
-        if (!t->ok) blank_tile(d, tx);
-        t->latent.size = t->alpha.size = 0;
+        if (!row->ok[tx]) blank_tile(d, tx);
+        t->layer[VQZ_LAYER_LATENT].payload.size = t->layer[VQZ_LAYER_ALPHA].payload.size = 0;
     }
-    row->decoded = true;
     d->collect++;
-    if (d->collect < d->grid.ny) d->rows[d->collect % ROWS_HELD].decoded = false;
     return VQZ_OK;
 }
 
 static vqz_status take_tile(vqz_decoder *d, const vqz_event *ev) {
-    uint32_t tx = ev->tile.index % d->grid.nx;
-    bool alpha = ev->tile.layer == VQZ_LAYER_ALPHA;
-    tile *t = &d->tiles[tx];
-    *(alpha ? &t->alpha_offset : &t->latent_offset) = ev->offset;
-    return vqz_buffer_append(alpha ? &t->alpha : &t->latent, ev->tile.payload, ev->tile.size, &d->error);
+    part *p = &d->tiles[ev->tile.index % d->grid.nx].layer[ev->tile.layer];
+    p->offset = ev->offset;
+    return vqz_buffer_append(&p->payload, ev->tile.payload, ev->tile.size, &d->error);
 }
 
 /* ---- pixels ----------------------------------------------------------------------------------- */
 
-/* Latents of a rectangle of the picture, out of the rows held, without gaps. */
-static void gather(const vqz_decoder *d, vqz_rect r, int16_t *to) {
-    size_t bytes = (size_t)r.w * d->model->C * sizeof *to;
-    uint32_t step = d->head.tile_height / VQZ_LATENT_STEP;
-    for (uint32_t y = r.y; y < r.y + r.h; y++, to += bytes / sizeof *to) {
-        uint32_t ty = y / step < d->grid.ny ? y / step : d->grid.ny - 1;
-        memcpy(to, d->rows[ty % ROWS_HELD].latents + ((size_t)(y - ty * step) * d->plane_w + r.x) * d->model->C, bytes);
-    }
-}
-
-static void run_synthesis(void *arg, size_t tx, unsigned worker) {
-    vqz_decoder *d = arg;
+static vqz_status finish_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
     uint32_t x, y, w, h;
-    vqz_grid_rect(&d->head, (uint32_t)tx, d->deliver, &x, &y, &w, &h);
-    vqz_rect own = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, positions(w), positions(h)};
-    vqz_rect r = vqz_rect_grow(own, d->nets->synthesis_ring, d->plane_w, positions(d->head.height));
+    vqz_grid_rect(&d->head, tx, d->deliver, &x, &y, &w, &h);
+    const tile_row *row = &d->rows[d->deliver % VQZ_ROWS_HELD];
+    const vqz_buffer *payload = &t->layer[VQZ_LAYER_RESIDUAL].payload;
     vqz_synthesis s;
-    size_t bytes;
-    /* planned for the largest tile and succeeded: cannot fail for this one */
-    if (layout_work(d, d->work[worker], &bytes, h, w, NULL, &s, NULL) != VQZ_OK) return;
-    gather(d, r, s.latents);
-    vqz_synthesise(&s, r.h, r.w);
-    const tile_row *row = &d->rows[d->deliver % ROWS_HELD];
-    size_t wide = (size_t)r.w * VQZ_LATENT_STEP, left = (size_t)(own.x - r.x) * VQZ_LATENT_STEP, top = (size_t)(own.y - r.y) * VQZ_LATENT_STEP;
-    for (uint32_t i = 0; i < h; i++)
-        vqz_row_out(d->head.layout, s.out + ((top + i) * wide + left) * 3, row->alpha ? row->alpha + (size_t)i * d->head.width + x : NULL, w,
-                    d->band + ((size_t)i * d->head.width + x) * d->head.layout);
+    vqz_residual residual;
+    size_t bytes = 0, wide = (size_t)d->head.width * d->head.layout;
+    VQZ_TRY(layout_work(d, work, &bytes, h, w, NULL, &s, &residual, &t->error));
+    vqz_recon_tile(&d->pixels, &s, tx, d->deliver, row->alpha);
+    if (!d->head.residual || !row->ok[tx]) return VQZ_OK;            /* nothing that residuals could refer to */
+    if (!payload->size) return VQZ_ERR_CORRUPT;
+    vqz_samples samples = {d->pixels.band + (size_t)x * d->head.layout, wide, d->head.layout};
+    vqz_status status = vqz_residual_decode(&residual, payload->data, payload->size, samples, h, &t->error);
+    if (status != VQZ_OK) vqz_recon_tile(&d->pixels, &s, tx, d->deliver, row->alpha);      /* the picture without them */
+    return status;
 }
 
-/* Tiles of the row that are missing or touch a missing one. */
+static void run_finish(void *arg, size_t tx, unsigned worker) {
+    vqz_decoder *d = arg;
+    tile *t = &d->tiles[tx];
+    t->error = (vqz_error){.offset = VQZ_NO_OFFSET};
+    t->status = finish_tile(d, t, (uint32_t)tx, d->work[worker]);
+}
+
+/* Tiles of the row that are missing, in part or as a whole, or touch one without latents. */
 static uint32_t count_unverified(const vqz_decoder *d) {
     uint32_t bad = 0;
     for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
-        bool ok = true;
+        bool ok = d->tiles[tx].status == VQZ_OK;
         for (uint32_t ty = d->deliver ? d->deliver - 1 : 0; ty <= d->deliver + 1 && ty < d->grid.ny; ty++)
-            for (uint32_t nx = tx ? tx - 1 : 0; nx <= tx + 1 && nx < d->grid.nx; nx++) ok &= d->rows[ty % ROWS_HELD].ok[nx];
+            for (uint32_t nx = tx ? tx - 1 : 0; nx <= tx + 1 && nx < d->grid.nx; nx++) ok &= d->rows[ty % VQZ_ROWS_HELD].ok[nx];
         bad += !ok;
     }
     return bad;
 }
 
-static void deliver_row(vqz_decoder *d, vqz_band *band) {
+static vqz_status deliver_row(vqz_decoder *d, vqz_band *band) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, 0, d->deliver, &x, &y, &w, &h);
-    vqz_pool_run(d->pool, d->grid.nx, run_synthesis, d);
+    vqz_pool_run(d->pool, d->grid.nx, run_finish, d);
+    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
+        tile *t = &d->tiles[tx];
+        if (t->status != VQZ_OK && !d->settings.partial) {
+            d->error = t->error;
+            d->error.offset = t->layer[VQZ_LAYER_RESIDUAL].offset;
+            return t->status;
+        }
+        t->layer[VQZ_LAYER_RESIDUAL].payload.size = 0;
+    }
     size_t row = (size_t)d->head.width * d->head.layout;
-    *band = (vqz_band){d->band, (ptrdiff_t)row, y, h, count_unverified(d)};
-    XXH64_update(&d->hash, d->band, row * h);
+    *band = (vqz_band){d->pixels.band, (ptrdiff_t)row, y, h, count_unverified(d)};
+    XXH64_update(&d->hash, d->pixels.band, row * h);
     d->deliver++;
+    return VQZ_OK;
 }
 
 /* ---- driving ---------------------------------------------------------------------------------- */
@@ -374,19 +371,34 @@ static vqz_status step(vqz_decoder *d) {
     return d->laid_out ? VQZ_OK : allocate(d);
 }
 
-/* The held TILE goes to its row, once the rows before it are finished. */
-static vqz_status use_held(vqz_decoder *d) {
-    const vqz_event *ev = &d->held;
-    if (ev->tile.index / d->grid.nx > d->collect) return finish_row(d);      /* earlier rows will not be completed any more */
-    VQZ_TRY(take_tile(d, ev));
-    d->held.kind = VQZ_EV_NONE;
-    bool last = ev->tile.layer == VQZ_LAYER_LATENT && ev->tile.index + 1 == (d->collect + 1) * d->grid.nx;
-    return last ? finish_row(d) : VQZ_OK;
+/* What is collected next: residuals as soon as the latents that their pixels depend on are there. */
+static bool residuals_are_due(const vqz_decoder *d) {
+    return d->head.residual && (d->collect == d->grid.ny || d->collect > d->refined + 1);
 }
 
-/* The row to deliver is there, and so is the one below it. */
+/* All that will come of what is collected is there. */
+static vqz_status finish(vqz_decoder *d) {
+    if (!residuals_are_due(d)) return finish_row(d);
+    d->refined++;
+    return VQZ_OK;
+}
+
+/* The held TILE goes to its row, once what comes before that in the file is finished. */
+static vqz_status use_held(vqz_decoder *d) {
+    const vqz_event *ev = &d->held;
+    uint32_t row = ev->tile.index / d->grid.nx, layer = ev->tile.layer;
+    bool due = residuals_are_due(d) ? layer == VQZ_LAYER_RESIDUAL && row == d->refined : layer != VQZ_LAYER_RESIDUAL && row == d->collect;
+    if (!due) return finish(d);                                      /* what is missing will not come any more */
+    VQZ_TRY(take_tile(d, ev));
+    d->held.kind = VQZ_EV_NONE;
+    bool last = layer != VQZ_LAYER_ALPHA && ev->tile.index + 1 == (row + 1) * d->grid.nx;
+    return last ? finish(d) : VQZ_OK;
+}
+
+/* The row to deliver is there, with its residuals or, where there are none, with the latents of the row below it. */
 static bool row_ready(const vqz_decoder *d) {
-    return d->laid_out && d->deliver < d->grid.ny && d->collect > d->deliver && (d->collect > d->deliver + 1 || d->deliver + 1 == d->grid.ny);
+    if (!d->laid_out || d->deliver == d->grid.ny) return false;
+    return d->head.residual ? d->refined > d->deliver : d->collect == d->grid.ny || d->collect > d->deliver + 1;
 }
 
 static vqz_status check_pixels(vqz_decoder *d) {
@@ -402,12 +414,12 @@ vqz_status vqz_decoder_receive(vqz_decoder *d, vqz_band *band) {
     for (;;) {
         vqz_status s = VQZ_OK;
         if (row_ready(d)) {
-            deliver_row(d, band);
-            return VQZ_OK;
+            s = deliver_row(d, band);
+            return s == VQZ_OK ? s : fail(d, s);
         }
         if (d->held.kind == VQZ_EV_TILE) s = use_held(d);
         else if (d->ended && d->deliver == d->grid.ny) s = check_pixels(d);
-        else if (d->ended) s = finish_row(d);                        /* partial: the rest of the picture is blank */
+        else if (d->ended) s = finish(d);                        /* partial: the rest of the picture is blank */
         else s = step(d);
         if (s == VQZ_AGAIN || s == VQZ_END) return s;
         if (s != VQZ_OK) return fail(d, s);

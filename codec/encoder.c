@@ -1,11 +1,13 @@
-/* Rows in, bytes out: a tile row is coded as soon as its rows, and the ring of rows below that analysis looks at, are there. */
+/* Rows in, bytes out: a tile row is coded as soon as its rows, and the ring of rows below that analysis looks at, are there. Where the quality
+ * asks for residuals, they follow when the next row has been coded, because its latents take part in the pixels. */
 #include "base/arena.h"
 #include "base/pool.h"
 #include "codec/alpha.h"
 #include "codec/colour.h"
 #include "codec/latent.h"
+#include "codec/reconstruct.h"
+#include "codec/residual.h"
 #include "codec/settings.h"
-#include "codec/transform.h"
 #include "format/buffer.h"
 #include "format/format.h"
 #include <string.h>
@@ -22,8 +24,8 @@ typedef struct worker {
 } worker;
 
 typedef struct tile_result {
-    uint8_t *latent, *alpha;
-    size_t latent_size, alpha_size;
+    uint8_t *latent, *alpha, *residual;
+    size_t latent_size, alpha_size, residual_size;
     vqz_status status;
     vqz_error error;
 } tile_result;
@@ -42,8 +44,9 @@ struct vqz_encoder {
     /* the present picture */
     vqz_head head;
     vqz_grid grid;
-    uint32_t level, lambda, max_h, max_w;    /* largest tile in pixels */
-    uint32_t tile_row;
+    uint32_t level, lambda, target;          /* target: of the residuals */
+    uint32_t tile_row, residual_row;         /* next to be coded */
+    vqz_recon pixels;                  /* laid out where there are residuals */
     vqz_pool *pool;
     worker *workers;
     tile_result *results;                    /* [grid.nx] */
@@ -66,6 +69,7 @@ static void end_picture(vqz_encoder *enc) {
         for (uint32_t i = 0; i < enc->grid.nx; i++) {
             vqz_free(&enc->mem, enc->results[i].latent);
             vqz_free(&enc->mem, enc->results[i].alpha);
+            vqz_free(&enc->mem, enc->results[i].residual);
         }
     vqz_pool_free(enc->pool);
     vqz_decoder_close(enc->check);
@@ -134,24 +138,23 @@ static void choose_tiles(vqz_encoder *enc, const vqz_image_info *info) {
     if (!t) t = TILE;
     enc->head.tile_width = one ? (info->width + 63) / 64 * 64 : t;
     enc->head.tile_height = one ? (info->height + 63) / 64 * 64 : t;
-    enc->grid = vqz_grid_of(&enc->head);
-    for (uint32_t i = 0; i < 2; i++) {       /* the first tile is a plain one, the last may have a remainder merged in */
-        uint32_t x, y, w, h;
-        vqz_grid_rect(&enc->head, i ? enc->grid.nx - 1 : 0, i ? enc->grid.ny - 1 : 0, &x, &y, &w, &h);
-        if (w > enc->max_w) enc->max_w = w;
-        if (h > enc->max_h) enc->max_h = h;
-    }
+    vqz_recon_init(&enc->pixels, &enc->head, enc->model, enc->nets);
+    enc->grid = enc->pixels.grid;
 }
 
-static uint32_t positions(uint32_t pixels) { return (pixels + VQZ_LATENT_STEP - 1) / VQZ_LATENT_STEP; }
-
-/* A worker's memory for one tile of h x w pixels. */
+/* A worker's memory for one tile of h x w pixels. With residuals the latents are kept with the picture instead. */
 static vqz_status layout_tile(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y, vqz_error *e) {
-    uint32_t ph = positions(h), pw = positions(w);
+    uint32_t ph = vqz_positions(h), pw = vqz_positions(w);
     y->stride = pw;
-    VQZ_TAKE(a, y->data, (size_t)ph * pw * enc->model->C);
+    if (!enc->head.residual) VQZ_TAKE(a, y->data, (size_t)ph * pw * enc->model->C);
     VQZ_TRY(vqz_prior_layout(prior, enc->model, enc->nets, ph, pw, a, e));
     return vqz_analysis_layout(an, enc->model, enc->nets, ph + 2 * VQZ_ANALYSIS_RING, pw + 2 * VQZ_ANALYSIS_RING, a, e);
+}
+
+/* The same memory for the residuals of a tile. */
+static vqz_status layout_residual(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_synthesis *s, vqz_residual *r, vqz_error *e) {
+    vqz_residual_layout(r, w, vqz_is_gray(enc->head.layout) ? 1 : 3, a);
+    return vqz_recon_work(&enc->pixels, h, w, s, a, e);
 }
 
 static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_bytes) {
@@ -160,6 +163,7 @@ static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_byt
     VQZ_TAKE(a, enc->results, enc->grid.nx);
     VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
     if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
+    if (enc->head.residual) vqz_recon_layout(&enc->pixels, a);
     for (unsigned i = 0; i < n; i++) {
         uint8_t *base = vqz_take(a, tile_bytes, 1);
         if (!a->base) continue;
@@ -171,16 +175,21 @@ static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_byt
 }
 
 static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
-    vqz_arena tile = {0}, all = {0};
+    vqz_arena tile = {0}, residual = {0}, all = {0};
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents y;
+    vqz_synthesis s;
+    vqz_residual r;
     unsigned threads = enc->settings.threads;
     if (enc->grid.nx == 1) threads = 1;
     VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, threads, e));
-    uint32_t rows = enc->max_h + 2 * RING_PIXELS;
+    uint32_t h = enc->pixels.max_h, w = enc->pixels.max_w, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
     enc->capacity = rows < enc->head.height ? rows : enc->head.height;
-    VQZ_TRY(layout_tile(enc, &tile, enc->max_h, enc->max_w, &an, &prior, &y, e));
+    VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, e));
+    if (enc->head.residual) VQZ_TRY(layout_residual(enc, &residual, h, w, &s, &r, e));
+    tile.overflow |= residual.overflow;
+    if (residual.used > tile.used) tile.used = residual.used;
     layout_picture(enc, &all, tile.used);
     enc->workers = NULL;
     enc->results = NULL;
@@ -229,7 +238,9 @@ static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, vqz_error 
                            .quality_x16 = (uint16_t)q16, .pixel_hash = enc->settings.pixel_hash != 0};
     memcpy(enc->head.cicp, info->cicp, sizeof info->cicp);
     memcpy(enc->head.model_id, enc->model->id, sizeof enc->head.model_id);
-    enc->tile_row = enc->first = enc->next = enc->max_h = enc->max_w = 0;
+    enc->tile_row = enc->residual_row = enc->first = enc->next = 0;
+    enc->target = vqz_residual_target(q16);
+    enc->head.residual = enc->target != 0;
     choose_level(enc, q16);
     choose_tiles(enc, info);
     VQZ_TRY(plan(enc, e));
@@ -263,7 +274,8 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
         const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
         VQZ_TRY(vqz_alpha_encode(&enc->mem, plane, enc->head.width, 1, width, height, &r->alpha, &r->alpha_size, &r->error));
     }
-    vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, positions(width), positions(height)};
+    if (enc->head.residual) latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
+    vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(width), vqz_positions(height)};
     vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, level);
     return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, enc->lambda, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
 }
@@ -272,6 +284,45 @@ static void run_tile(void *arg, size_t tx, unsigned number) {
     vqz_encoder *enc = arg;
     tile_result *r = &enc->results[tx];
     r->status = encode_tile(enc, &enc->workers[number], (uint32_t)tx, r);
+}
+
+static vqz_status encode_residual(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
+    uint32_t x, y, width, height;
+    vqz_grid_rect(&enc->head, tx, enc->residual_row, &x, &y, &width, &height);
+    vqz_synthesis s;
+    vqz_residual residual;
+    vqz_arena a = {.base = w->arena.base};
+    VQZ_TRY(layout_residual(enc, &a, height, width, &s, &residual, &r->error));
+    if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
+    vqz_recon_tile(&enc->pixels, &s, tx, enc->residual_row, NULL);
+    size_t row = enc->head.width, layout = enc->head.layout, at = (y - enc->first) * row + x;
+    vqz_residual_source src = {.original = {enc->rgb + at * 3, row * 3, 3}, .synthesised = {enc->pixels.band + x * layout, row * layout, layout},
+                               .alpha = enc->alpha ? enc->alpha + at : NULL, .alpha_stride = row};
+    return vqz_residual_encode(&residual, &w->rans, &src, height, enc->target, &r->residual, &r->residual_size, &r->error);
+}
+
+static void run_residual(void *arg, size_t tx, unsigned number) {
+    vqz_encoder *enc = arg;
+    tile_result *r = &enc->results[tx];
+    r->status = encode_residual(enc, &enc->workers[number], (uint32_t)tx, r);
+}
+
+/* The residuals of a tile row, whose latents and those of its neighbours are final. */
+static vqz_status write_residuals(vqz_encoder *enc, vqz_error *e) {
+    vqz_pool_run(enc->pool, enc->grid.nx, run_residual, enc);
+    for (uint32_t tx = 0; tx < enc->grid.nx; tx++) {
+        tile_result *r = &enc->results[tx];
+        if (r->status != VQZ_OK) {
+            *e = r->error;
+            return r->status;
+        }
+        vqz_tile_chunk t = {.index = enc->residual_row * enc->grid.nx + tx, .layer = VQZ_LAYER_RESIDUAL, .payload = r->residual, .size = r->residual_size};
+        VQZ_TRY(vqz_mux_tile(enc->mux, &t, e));
+        vqz_free(&enc->mem, r->residual);
+        r->residual = NULL;
+    }
+    enc->residual_row++;
+    return VQZ_OK;
 }
 
 static vqz_status write_tile(vqz_encoder *enc, uint32_t tx, vqz_error *e) {
@@ -292,19 +343,22 @@ static vqz_status write_tile(vqz_encoder *enc, uint32_t tx, vqz_error *e) {
     return VQZ_OK;
 }
 
-/* Rows that a tile row needs: from, to (exclusive). */
+/* Rows that a tile row needs: from, to (exclusive). With residuals the row before it, which still waits for its own, is needed too. */
 static void rows_of(const vqz_encoder *enc, uint32_t ty, uint32_t *from, uint32_t *to) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&enc->head, 0, ty, &x, &y, &w, &h);
-    *from = y > RING_PIXELS ? y - RING_PIXELS : 0;
+    uint32_t above = enc->head.residual ? enc->head.tile_height : RING_PIXELS;
+    *from = y > above ? y - above : 0;
     *to = y + h + RING_PIXELS < enc->head.height ? y + h + RING_PIXELS : enc->head.height;
 }
 
 static vqz_status encode_tile_row(vqz_encoder *enc, vqz_error *e) {
     vqz_pool_run(enc->pool, enc->grid.nx, run_tile, enc);
     for (uint32_t tx = 0; tx < enc->grid.nx; tx++) VQZ_TRY(write_tile(enc, tx, e));
+    bool last = ++enc->tile_row == enc->grid.ny;
+    while (enc->head.residual && enc->residual_row + !last < enc->tile_row) VQZ_TRY(write_residuals(enc, e));
     VQZ_TRY(drain(enc, e));
-    if (++enc->tile_row == enc->grid.ny) {
+    if (last) {
         uint64_t hash = enc->check ? XXH64_digest(&enc->hash) : 0;
         VQZ_TRY(vqz_mux_end(enc->mux, enc->check ? &hash : NULL, e));
         enc->state = DONE;
