@@ -102,7 +102,7 @@ def fit_pair(x, size, config, start=None):
 
 
 def fit(x, ls, config, old=None):
-    """The ladder of samples. config: LadderConfig. old: a ladder to start from; its codebooks keep their sizes and map."""
+    """The ladder of samples. old: a ladder to start from; its codebooks keep their sizes and map."""
     device = x.device
     geometry = dict(step=config.step, low=config.low, top=config.top, lam=config.lam)
     probe = Ladder(geometry, [(torch.zeros(1, 1), torch.zeros(1))] * config.rungs, [0] * config.rungs, [],
@@ -138,7 +138,8 @@ def fit(x, ls, config, old=None):
         a, b = divmod(key, config.rungs)
         at = low_pairs[at[torch.randperm(len(at), device=device)[:config.per_book]]]
         keys.append((a, b))
-        pairs.append(tuple(t.cpu() for t in fit_pair(v[at], pair_size(scales[a], scales[b], len(at), config.kmax), config)))
+        size = pair_size(scales[a], scales[b], len(at), config.kmax)
+        pairs.append(tuple(t.cpu() for t in fit_pair(v[at], size, config)))
     return Ladder(geometry, scalar, shift, pairs, pair_map(keys, config.rungs, config.top), device)
 
 

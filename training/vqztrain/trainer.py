@@ -56,6 +56,9 @@ class Trainer:
         self.opt = self._optimizer(state.get("opt"))
         self.step, self.minutes = state.get("step", 0), state.get("minutes", 0.0) if resume else 0.0
         self.first = state.get("first", self.step) if resume else self.step
+        # Where the weight average began; one that comes with its optimiser is as long as it gets.
+        begun = 0 if state.get("opt") else self.step
+        self.averaged_from = state.get("averaged_from", begun) if resume else begun
         self.skipped = 0
         model = self.objective
         if dist.world() > 1:
@@ -95,7 +98,7 @@ class Trainer:
 
     def _average(self):
         """Weight average; its memory grows from a few steps to the configured length."""
-        age = self.step - self.first
+        age = self.step - self.averaged_from
         keep = min(self.options.ema, (age + 1) / (age + 10)) ** self.options.ema_every
         raw = self.codec.state_dict()
         torch._foreach_lerp_(list(self.ema.values()), [raw[k].float() for k in self.ema], 1 - keep)
@@ -212,7 +215,8 @@ class Trainer:
         def cpu(d):
             return {k: v.detach().float().cpu().contiguous() for k, v in d.items()}
         out = dict(m=cpu(self.ema), raw=cpu(self.codec.state_dict()), opt=self._moments(), step=self.step,
-                   first=self.first, minutes=self.minutes, done=done, stage=self.stage, config=to_dict(self.config), **self.extra)
+                   first=self.first, averaged_from=self.averaged_from, minutes=self.minutes, done=done, stage=self.stage,
+                   config=to_dict(self.config), **self.extra)
         if self.quantizer is not None:
             out["ladder"] = self.quantizer.to_dict()
         return out
