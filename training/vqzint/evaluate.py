@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from scipy.interpolate import PchipInterpolator
 
-from . import modelfile
+from . import modelfile, quantize
 from .codec import Codec, pad_to
 from .ladder import Quantizer
 
@@ -47,15 +47,15 @@ def bd_rate(ours, base):
     return (np.exp((p2(t) - p1(t)).mean()) - 1) * 100, t[0], t[-1]
 
 
-def curve(model, files, rows, chooser=None):
+def curve(codec, files, rows, chooser):
     """Mean (bpp without overhead, bpp with it, psnr) [rows,3] over the files."""
-    codec, out = Codec(model), np.zeros((len(rows), 3))
+    out = np.zeros((len(rows), 3))
     for f in files:
         pixels = load_pixels(f)
         h, w = pixels.shape[2:]
         y = codec.analyse(pad_to(pixels))
         for k, row in enumerate(rows):
-            latents, bits = codec.encode(y, [row], chooser or Quantizer(model.ladder))
+            latents, bits = codec.encode(y, [row], chooser)
             picture = codec.synthesise(latents)[..., :h, :w]
             out[k] += [float(bits) / (h * w), (float(bits) + OVERHEAD * 8) / (h * w), psnr(picture, pixels)]
     return out / len(files)
@@ -87,8 +87,8 @@ def main():
     torch.set_num_threads(args.threads)
     model = modelfile.load(args.model)
     files = sorted(glob.glob(args.kodak + '/*.png'))[::args.every]
-    rows = list(range(0, len(model.levels.lam), 2 if args.rows == 'trained' else 1))
-    report(curve(model, files, rows), files, args.baselines, rows)
+    rows = list(range(0, len(model.levels.lam), quantize.ROWS_PER_LEVEL if args.rows == 'trained' else 1))
+    report(curve(Codec(model), files, rows, Quantizer(model.ladder)), files, args.baselines, rows)
 
 
 if __name__ == '__main__':

@@ -12,9 +12,11 @@ import torch
 
 from . import calibrate, graph, ladder, modelfile, photos, quantize, tables
 
+CALIBRATION = 66                          # photos for the activation ranges
+
 
 def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1):
-    """Model with quantized networks and levels, without tables; also the graphs' units."""
+    """(model with quantized networks and levels, without tables; float graphs; units of their tensors)."""
     builder = graph.GraphBuilder(sd, wide)
     graphs, shape = builder.build(), builder.shape
     record = calibrate.collect(calibrate.FloatCodec(graphs, sd, shape), record_photos)
@@ -23,7 +25,7 @@ def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1):
     levels = quantize.levels(sd['loggain'].double().numpy(), sd['zgain'].double().numpy(), units['zq'][:shape.z], lam)
     latq = quantize.latq(units['latq'], builder.nrm.double().numpy())
     empty = modelfile.Ladder(ladder.TOP, [modelfile.Codebook(np.zeros(1, np.int16), ladder.frequencies([1, 1]))] * ladder.RUNGS, [], np.zeros((1, 1), np.uint16))
-    return modelfile.Model({}, shape.z, shape.levels, shape.hyper, shape.slices, nets, *latq, levels, empty)
+    return modelfile.Model({}, shape.z, shape.levels, shape.hyper, shape.slices, nets, *latq, levels, empty), graphs, units
 
 
 def load_checkpoint(path):
@@ -40,7 +42,7 @@ def main():
     a.add_argument('--ladder', default=None, help="prototype's ladder file: convert it instead of fitting")
     a.add_argument('--count', type=int, default=200, help='photos for the tables')
     a.add_argument('--passes', type=int, default=3, help='rows coded per photo')
-    a.add_argument('--calibration', type=int, default=64, help='photos for the activation ranges')
+    a.add_argument('--calibration', type=int, default=CALIBRATION, help='photos for the activation ranges')
     a.add_argument('--lam', type=float, default=.12, help='cost of a bit in squared steps')
     a.add_argument('--wide', default='', help='roles whose residual trunk is s16, comma separated (1,9)')
     a.add_argument('--alpha', type=float, default=.5, help='channel scaling of activations: 0 per tensor .. 1 per channel')
@@ -54,7 +56,7 @@ def main():
     sd = load_checkpoint(args.checkpoint)
     pictures = photos.crops(args.count, data=args.photos)
     say(f'{len(pictures)} photos')
-    model = quantized(sd, pictures[:args.calibration], args.lam, tuple(int(v) for v in args.wide.split(',') if v), args.alpha)
+    model, _, _ = quantized(sd, pictures[:args.calibration], args.lam, tuple(int(v) for v in args.wide.split(',') if v), args.alpha)
     say('networks quantized')
     codec = tables.Codec(model)
     batches = tables.latents_of(codec, pictures)

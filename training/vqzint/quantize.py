@@ -6,6 +6,8 @@ import numpy as np
 from . import modelfile as mf
 from .graph import FEATURE_ONE, LATENT_UNIT, RUNG_UNIT
 
+ROWS_PER_LEVEL = 6      # a row is then about 7 % of a file's size
+
 
 def multiplier(ratio):
     """(m, s) with m / 2^s close to each positive ratio, m as large as 15 bits and s <= 46 allow."""
@@ -85,25 +87,26 @@ def latq(sx, nrm):
     return multiplier(LATENT_UNIT * nrm / sx)
 
 
-def half_rows(a):
-    """Trained rows with the means of neighbours between them: [L,...] -> [2L-1,...]."""
-    out = np.repeat(a, 2, 0)[:-1].astype(np.float64)
-    out[1::2] = (a[:-1] + a[1:]) / 2
-    return out
+def between(a):
+    """Trained rows with interpolated ones between them: [L,...] -> [(L-1) * ROWS_PER_LEVEL + 1,...]."""
+    at = np.arange((len(a) - 1) * ROWS_PER_LEVEL + 1) / ROWS_PER_LEVEL
+    low = np.minimum(at.astype(int), len(a) - 2)
+    part = (at - low).reshape(-1, *[1] * (a.ndim - 1))
+    return a[low] * (1 - part) + a[low + 1] * part
 
 
 def levels(loggain, zgain, zunit, lam):
     """Level rows from the trained log-gains [L,C], hyper log-gains [L,Z], units of the hyper input [Z]; tables are filled in later."""
     trained = len(loggain)
-    lg, zg = half_rows(loggain), half_rows(zgain)
+    lg, zg = between(loggain), between(zgain)
     n = len(lg)
     is_ = common_shift(np.exp(-lg))
     inv = np.maximum(1, np.round(np.exp(-lg) * 2. ** is_))
     gain = 2. ** is_ / inv                                             # of the inverse that the decoder has
     gs, zs, zi = common_shift(gain), common_shift(np.exp(zg)), np.exp(-zg) / zunit
     zis = common_shift(zi, most=12)
-    feat = np.round(half_rows(np.eye(trained)) * FEATURE_ONE)
-    lam = np.full(n, round(lam * 65536)) if np.isscalar(lam) else np.round(half_rows(np.asarray(lam)) * 65536)
+    feat = np.round(between(np.eye(trained)) * FEATURE_ONE)
+    lam = np.full(n, round(lam * 65536)) if np.isscalar(lam) else np.round(between(np.asarray(lam)) * 65536)
     return mf.Levels(lam.astype(np.int64), np.round(gain * 2. ** gs).astype(np.int64), inv.astype(np.int64), np.round(np.log(gain) / RUNG_UNIT).astype(np.int64),
                      np.round(np.exp(zg) * 2. ** zs).astype(np.int64), np.round(zi * 2. ** zis).astype(np.int64), feat.astype(np.int64),
                      np.zeros((n, zg.shape[1]), np.int64), np.zeros((n, zg.shape[1]), np.int64), gs, is_, zs, zis)
