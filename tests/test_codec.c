@@ -31,10 +31,11 @@ static uint8_t *decode(const vqz_settings *s, bytes b, size_t step) {
     return q;
 }
 
-/* Round trip; PSNR at least `db`, alpha exact. */
-static void round_trip(uint32_t w, uint32_t h, unsigned layout, test_picture kind, float quality, double db) {
+/* Round trip; PSNR at least `db`, alpha exact. tile 0: the default size. */
+static void round_trip_tiled(uint32_t tile, uint32_t w, uint32_t h, unsigned layout, test_picture kind, float quality, double db) {
     vqz_settings s = defaults();
     s.quality = quality;
+    s.tile_size = tile;
     s.pixel_hash = 1;                        /* the decoder checks it */
     uint8_t *p = make_picture(kind, w, h, layout, 7);
     bytes b = encode(&s, w, h, layout, p);
@@ -45,6 +46,10 @@ static void round_trip(uint32_t w, uint32_t h, unsigned layout, test_picture kin
     free(p);
     free(q);
     free(b.data);
+}
+
+static void round_trip(uint32_t w, uint32_t h, unsigned layout, test_picture kind, float quality, double db) {
+    round_trip_tiled(0, w, h, layout, kind, quality, db);
 }
 
 static void sizes(void **state) {
@@ -103,12 +108,23 @@ static void hard_content(void **state) {
     round_trip(256, 256, 3, PICTURE_FLAT, 0, 30);
 }
 
-/* The same file and the same pixels from every variant and thread count, however rows and bytes arrive. */
-static void same_everywhere(void **state) {
+/* Residuals in every layout and several tile rows: at the top 44 dB whatever the content. */
+static void top_quality(void **state) {
     (void)state;
+    static const uint32_t size[][2] = {{1, 1}, {300, 60}, {60, 300}, {270, 200}, {200, 400}};       /* tile rows: 1, 1, 2, 2, 3 */
+    for (size_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (unsigned layout = 1; layout <= 4; layout++) {
+            round_trip_tiled(128, size[i][0], size[i][1], layout, PICTURE_PHOTO, 100, 44);
+            if (i == 3) round_trip_tiled(128, size[i][0], size[i][1], layout, PICTURE_NOISE, 100, 44);
+        }
+}
+
+/* The same file and the same pixels from every variant and thread count, however rows and bytes arrive. */
+static void compare_everywhere(float quality) {
     const uint32_t w = 333, h = 290;
     vqz_settings s = defaults();
     s.tile_size = 128;
+    s.quality = quality;
     s.cpu = VQZ_CPU_SCALAR;
     uint8_t *p = make_picture(PICTURE_PHOTO, w, h, 3, 11);
     bytes want = encode(&s, w, h, 3, p);
@@ -136,6 +152,12 @@ static void same_everywhere(void **state) {
     free(p);
     free(pixels);
     free(want.data);
+}
+
+static void same_everywhere(void **state) {
+    (void)state;
+    compare_everywhere(75);
+    compare_everywhere(98);                  /* with residuals */
 }
 
 static void quality_orders(void **state) {
@@ -208,6 +230,20 @@ static void limits(void **state) {
     assert_int_equal(encode_picture(&s, &info, p, 200, &none, &e), VQZ_ERR_LIMIT);
     free(none.data);
     s = defaults();
+    bytes top;                               /* what decoding will allocate is known before it does */
+    uint64_t planned[2];
+    vqz_decoder *d;
+    s.quality = 100;
+    top = encode(&s, 200, 200, 3, p);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(vqz_decoder_open(&d, &s, &e), VQZ_OK);
+        assert_int_equal(vqz_decoder_send(d, i ? top.data : b.data, i ? top.size : b.size), VQZ_OK);
+        assert_int_equal(vqz_decoder_info(d, &fi), VQZ_OK);
+        planned[i] = fi.peak_memory;
+        vqz_decoder_close(d);
+    }
+    assert_true(planned[1] > planned[0]);
+    free(top.data);
     s.max_memory = 1 << 20;
     assert_int_equal(decode_picture(&s, b, 0, &q, &fi, NULL, &e), VQZ_ERR_LIMIT);
     assert_non_null(strstr(e.text, "memory"));
@@ -241,7 +277,7 @@ static void probe(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes), cmocka_unit_test(several_tiles), cmocka_unit_test(large), cmocka_unit_test(hard_content),
-        cmocka_unit_test(same_everywhere), cmocka_unit_test(quality_orders), cmocka_unit_test(small_overhead),
+        cmocka_unit_test(top_quality), cmocka_unit_test(same_everywhere), cmocka_unit_test(quality_orders), cmocka_unit_test(small_overhead),
         cmocka_unit_test(metadata), cmocka_unit_test(limits), cmocka_unit_test(probe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
