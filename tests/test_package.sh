@@ -1,16 +1,16 @@
 #!/bin/bash
-# test_package.sh CMAKE BUILD_DIR CC   Installs the build into a scratch folder, builds examples/ against it through
+# test_package.sh CMAKE GENERATOR BUILD_DIR CC   Installs the build into a scratch folder, builds examples/ against it through
 # find_package and through pkg-config, and runs them: the files from both must be the same.
 set -euo pipefail
 export LC_ALL=C   # the pictures are bytes
-cmake=$1 build=$2 cc=$3
+cmake=$1 generator=$2 build=$3 cc=$4
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
 "$cmake" --install "$build" --prefix "$prefix" >/dev/null
 
-"$cmake" -S "$root/examples" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" >/dev/null
+"$cmake" -G "$generator" -S "$root/examples" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" >/dev/null
 "$cmake" --build "$work/cmake" >/dev/null
 
 pc=$(find "$prefix" -name vqz.pc)
