@@ -1,36 +1,27 @@
 #include "codec/alpha.h"
-#include "codec/rans.h"
+#include "codec/adaptive.h"
 #include <stddef.h>
 #include <stdlib.h>
-
-/* One walk over the samples serves encoder and decoder: every decision goes through code_bit(), which writes it or reads it.
- * The decoder passes whatever stands in its row for the sample; code_bit() ignores it. spec/bitstream.md, "Alpha". */
 
 enum { METHOD_CONSTANT = 0, METHOD_CODED = 1, METHOD_STORED = 2 };
 enum {
     BAND_SAMPLES = 1 << 18,         /* bounds the encoder's memory: a band's decisions are held until they are coded */
     PREDICTORS = 5,
     PAD = 2,                        /* samples on either side of a row */
-    SLOWEST = 50,                   /* decisions after which a probability adapts no slower */
+    SLOWEST = 50,                   /* of vqz_bits */
     LOGS = 19,                      /* floor(log2) of a width, 0..18 */
-    NODES = 16,                     /* of a tree of bits; deeper ones share the last */
     ACTIVITIES = 9,
     HASHES = 1 << 16,
     MAX_COST = 255,
     COST_SUMS = 5 * MAX_COST + 1
 };
 
-typedef struct prob {
-    uint32_t one;                   /* probability of a one bit, 31 fractional bits */
-    uint32_t count;                 /* decisions so far, up to SLOWEST */
-} prob;
-
 typedef struct model {
-    prob whole[3][LOGS], from_end[LOGS];
-    prob from[2][LOGS], from_bits[2][LOGS][NODES];
-    prob guess[3][3], same_sharp[5][3][243], same_smooth[ACTIVITIES][3];
-    prob extreme[3][ACTIVITIES], white[ACTIVITIES], negative[9];
-    prob distance[ACTIVITIES][8], distance_bits[8][NODES];
+    vqz_prob whole[3][LOGS], from_end[LOGS];
+    vqz_prob from[2][LOGS], from_bits[2][LOGS][VQZ_PROB_NODES];
+    vqz_prob guess[3][3], same_sharp[5][3][243], same_smooth[ACTIVITIES][3];
+    vqz_prob extreme[3][ACTIVITIES], white[ACTIVITIES], negative[9];
+    vqz_prob distance[ACTIVITIES][8], distance_bits[8][VQZ_PROB_NODES];
 } model;
 
 typedef struct memo {
@@ -38,10 +29,9 @@ typedef struct memo {
 } memo;
 
 typedef struct coder {
-    model m;                        /* first: coder_create() sees it as an array of prob */
-    uint32_t rate[SLOWEST + 1], weight[COST_SUMS];
-    vqz_rans_enc *enc;              /* one of these is NULL */
-    vqz_rans_dec *dec;
+    model m;
+    vqz_bits bits;
+    uint32_t weight[COST_SUMS];
     int w;
     uint8_t *row, *up, *up2;        /* the current row, the one above, the one above that */
     uint8_t *err, *err_up;          /* |sample - prediction| */
@@ -52,7 +42,6 @@ typedef struct coder {
 
 static int at_least(int a, int b) { return a > b ? a : b; }
 static int at_most(int a, int b) { return a < b ? a : b; }
-static unsigned log2_floor(uint32_t v) { return 31 - (unsigned)__builtin_clz(v); }
 static unsigned sign3(int v) { return v < 0 ? 0 : v > 0 ? 2 : 1; }
 static unsigned value_class(int v) { return v == 0 ? 0 : v == 255 ? 1 : 2; }
 static unsigned activity(int sum) {
@@ -62,52 +51,30 @@ static unsigned activity(int sum) {
     return k;
 }
 
-static bool code_bit(coder *c, prob *q, bool bit) {
-    uint32_t one = q->one >> 16;
-    one = one < 1 ? 1 : one > VQZ_RANS_TOTAL - 1 ? VQZ_RANS_TOTAL - 1 : one;
-    if (c->enc)
-        vqz_rans_put_bit(c->enc, bit, one);
-    else
-        bit = vqz_rans_get_bit(c->dec, one);
-    int64_t step = (int64_t)(bit ? UINT32_C(1) << 31 : 0) - q->one;
-    q->one = (uint32_t)(q->one + (step * c->rate[q->count] >> 16));
-    if (q->count < SLOWEST) q->count++;
-    return bit;
-}
-
-/* v of 1..max: floor(log2(v)) in unary, then the bits below the leading one. */
-static int code_number(coder *c, prob *size, prob (*bits)[NODES], int v, int max) {
-    unsigned top = log2_floor((uint32_t)max), log = v > 0 ? log2_floor((uint32_t)v) : 0, k = 0;
-    while (k < top && code_bit(c, &size[k], k < log)) k++;
-    int r = 1;
-    for (unsigned i = k; i-- > 0;) r = r << 1 | code_bit(c, &bits[k][at_most(r, NODES - 1)], v >> i & 1);
-    return at_most(r, max);         /* a damaged stream may say more */
-}
-
 /* How many of the `len` samples from x on repeat the one to the left. */
 static int code_stretch(coder *c, int x, int len) {
     model *m = &c->m;
     int run = 0;
-    if (c->enc)
+    if (c->bits.enc)
         while (run < len && c->row[x + run] == c->row[x - 1]) run++;
-    unsigned log = log2_floor((uint32_t)len);
-    if (code_bit(c, &m->whole[value_class(c->row[x - 1])][log], run == len)) return len;
+    unsigned log = vqz_log2_floor((uint32_t)len);
+    if (vqz_bit(&c->bits, &m->whole[value_class(c->row[x - 1])][log], run == len)) return len;
     int half = len / 2;
-    if (len == 1 || code_bit(c, &m->from_end[log], run >= half))
-        return len - code_number(c, m->from[1], m->from_bits[1], len - run, len - half);
-    return code_number(c, m->from[0], m->from_bits[0], run + 1, half) - 1;
+    if (len == 1 || vqz_bit(&c->bits, &m->from_end[log], run >= half))
+        return len - vqz_number(&c->bits, m->from[1], m->from_bits[1], len - run, len - half);
+    return vqz_number(&c->bits, m->from[0], m->from_bits[0], run + 1, half) - 1;
 }
 
 /* A sample that is known to differ from `pred`. */
 static int code_other(coder *c, int pred, unsigned act, unsigned sctx, int v) {
     model *m = &c->m;
     unsigned cls = value_class(pred);
-    if (code_bit(c, &m->extreme[cls][act], v == 0 || v == 255)) {
+    if (vqz_bit(&c->bits, &m->extreme[cls][act], v == 0 || v == 255)) {
         if (cls < 2) return cls ? 0 : 255;
-        return code_bit(c, &m->white[act], v == 255) ? 255 : 0;
+        return vqz_bit(&c->bits, &m->white[act], v == 255) ? 255 : 0;
     }
-    bool neg = cls < 2 ? cls : code_bit(c, &m->negative[sctx], v < pred);
-    int d = code_number(c, m->distance[act], m->distance_bits, abs(v - pred), neg ? pred : 255 - pred);
+    bool neg = cls < 2 ? cls : vqz_bit(&c->bits, &m->negative[sctx], v < pred);
+    int d = vqz_number(&c->bits, m->distance[act], m->distance_bits, abs(v - pred), neg ? pred : 255 - pred);
     return neg ? pred - d : pred + d;
 }
 
@@ -144,19 +111,19 @@ static void code_sample(coder *c, int x) {
     unsigned act = activity(c->err[x - 1] + c->err_up[x - 1] + c->err_up[x] + c->err_up[x + 1]);
     unsigned signs = sign3(w - nw) + 3 * sign3(n - nw) + 9 * sign3(ne - n) + 27 * sign3(ww - w) + 81 * sign3(nn - n);
 
-    prob *same = cls < 2 ? &m->same_sharp[0][cls][signs] : &m->same_smooth[act][lean];
+    vqz_prob *same = cls < 2 ? &m->same_sharp[0][cls][signs] : &m->same_smooth[act][lean];
     bool done = false;
     uint64_t around = (uint64_t)w | (uint64_t)n << 8 | (uint64_t)nw << 16 | (uint64_t)ne << 24 | (uint64_t)ww << 32 | (uint64_t)nn << 40 |
                       (uint64_t)nee << 48;
     memo *known = &c->memory[around * UINT64_C(0x9E3779B97F4A7C15) >> 48];
     if (sharp) {
         bool other = known->trust && known->value != pred;
-        if (other && (done = code_bit(c, &m->guess[known->trust - 1][value_class(known->value)], v == known->value)))
+        if (other && (done = vqz_bit(&c->bits, &m->guess[known->trust - 1][value_class(known->value)], v == known->value)))
             c->row[x] = known->value;
         same = &m->same_sharp[other ? 4 : known->trust][cls][signs];
     }
     if (!done) {
-        bool hit = code_bit(c, same, v == pred);
+        bool hit = vqz_bit(&c->bits, same, v == pred);
         c->row[x] = (uint8_t)(hit ? pred : code_other(c, pred, act, sign3(c->error) + 3 * lean, v));
     }
     if (sharp) {
@@ -221,9 +188,8 @@ static vqz_status coder_create(coder **coder_out, vqz_memory *mem, uint32_t w, v
         c->cost_up[i] = rows + row;
     }
     c->w = (int)w;
-    prob *q = (prob *)p;
-    for (size_t i = 0; i < sizeof(model) / sizeof(prob); i++) q[i].one = UINT32_C(1) << 30;
-    for (uint32_t n = 0; n <= SLOWEST; n++) c->rate[n] = 131072 / (2 * n + 3);
+    vqz_bits_init(&c->bits, NULL, NULL, SLOWEST);
+    vqz_probs_init((vqz_prob *)&c->m, sizeof c->m / sizeof(vqz_prob));
     for (uint32_t k = 0; k < COST_SUMS; k++) c->weight[k] = (1u << 24) / ((k + 2) * (k + 2));
     return VQZ_OK;
 }
@@ -295,7 +261,7 @@ vqz_status vqz_alpha_encode(vqz_memory *mem, const uint8_t *plane, ptrdiff_t str
     VQZ_TRY(coder_create(&c, mem, w, e));
     vqz_rans_enc enc;
     vqz_rans_enc_init(&enc, mem);
-    c->enc = &enc;
+    c->bits.enc = &enc;
     vqz_status status = encode_bands(c, &enc, plane, stride, step, h, stored, &data, size, e);
     vqz_rans_enc_free(&enc);
     vqz_free(mem, c);
@@ -320,7 +286,7 @@ vqz_status vqz_alpha_encode(vqz_memory *mem, const uint8_t *plane, ptrdiff_t str
 static vqz_status decode_bands(coder *c, vqz_reader *r, uint8_t *plane, ptrdiff_t stride, size_t step, uint32_t h, vqz_error *e) {
     uint32_t band = band_rows((uint32_t)c->w);
     vqz_rans_dec dec;
-    c->dec = &dec;
+    c->bits.dec = &dec;
     for (uint32_t y = 0; y < h;) {
         size_t offset = r->pos, nwords = vqz_read_varint(r);
         const uint8_t *words = nwords <= r->size ? vqz_read_bytes(r, 2 * nwords) : NULL;

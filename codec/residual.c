@@ -269,10 +269,10 @@ vqz_status vqz_residual_encode(vqz_residual *r, vqz_rans_enc *rans, const vqz_re
 }
 
 uint32_t vqz_residual_target(uint32_t quality_x16) {
-    static const struct { uint16_t quality, target; } points[] = {{80 * 16, 60 * 16}, {90 * 16, 30 * 16}, {95 * 16, 12 * 16}, {100 * 16, 41}};
+    static const struct { uint16_t quality, target; } points[] = {{80 * 16, 60 * 16}, {90 * 16, 30 * 16}, {95 * 16, 12 * 16}, {1560, 6 * 16}, {100 * 16, 41}};
     size_t i = 0;
     if (quality_x16 < points[0].quality) return 0;
-    while (i < 2 && quality_x16 > points[i + 1].quality) i++;
+    while (i < 3 && quality_x16 > points[i + 1].quality) i++;
     uint32_t span = points[i + 1].quality - points[i].quality, at = quality_x16 - points[i].quality;
     return points[i].target - (points[i].target - points[i + 1].target) * at / span;
 }

@@ -167,7 +167,7 @@ static void corrupt(bytes b, int rounds) {
 static void corruption(void **state) {
     (void)state;
     corrupt(sample(VQZ_RGBA, 48, 40, 0), 1000);
-    corrupt(sample_at(100, VQZ_RGBA, 48, 40, 0), 400);
+    corrupt(sample_at(100, VQZ_RGBA, 48, 40, 0), 200);
 }
 
 static int setup(void **state) {
