@@ -22,7 +22,7 @@ for package in "${wanted[@]}"; do
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 echo "Installing Debian packages: ${missing[*]}"
-as_root=(env DEBIAN_FRONTEND=noninteractive)
+as_root=(env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes)
 if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || { echo "Not root, and no sudo: install these packages first." >&2; exit 1; }
     as_root=(sudo "${as_root[@]}")
