@@ -34,7 +34,7 @@ def arguments():
     p.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th picture")
     p.add_argument("--codecs", default="vqz,jpeg420", metavar="LIST",
                    help="of vqz, " + ", ".join(coders.anchors()) + " (%(default)s); jpeg420 is always measured")
-    p.add_argument("--qualities", default="0 8 15 22 29 36 43 50 58 65 72 79 86 93 100", metavar="LIST",
+    p.add_argument("--qualities", default="0 8 15 22 29 36 43 50 58 65 72 79 84 88 92 96 100", metavar="LIST",
                    help="vqz qualities (%(default)s)")
     p.add_argument("--effort", default="4", help="vqz effort (%(default)s)")
     p.add_argument("--vqz", default=str(ROOT / "build" / "vqz"), metavar="PROGRAM", help="(%(default)s)")
