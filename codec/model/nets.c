@@ -146,7 +146,8 @@ vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, const vqz_nets **n
     if (s == VQZ_OK && !n->kernels) {
         uint32_t num, den;
         vqz_net_reach(n->net[VQZ_NET_SYNTHESIS][0], &n->synthesis_ring, &num, &den);
-        if (n->synthesis_ring > 8) s = BAD("synthesis: a pixel depends on latents %u positions away, at most 8 are allowed", n->synthesis_ring);
+        /* a tile row may be as low as 2 positions, and pixels wait for one row below theirs only */
+        if (n->synthesis_ring > 2) s = BAD("synthesis: a pixel depends on latents %u positions away, at most 2 are allowed", n->synthesis_ring);
         else n->kernels = k;
     }
     pthread_mutex_unlock(&m->lock);
