@@ -84,8 +84,8 @@ def anchors():
         _avif("avif420", "420", "8 18 28 36 44 52 58 63"),
         _avif("avif444", "444", "10 18 28 36 44 52 58 63"),
         Codec("jp2", ".jp2", "12 20 32 60 120 300", ["opj_compress", "opj_decompress"],
-              lambda: first_line("dpkg-query", "-W", "libopenjp2-tools"),
-              lambda ref, setting, out: run("opj_compress", "-r", setting, "-i", ref, "-o", out),
+              lambda: first_line("dpkg-query", "-W", "libopenjp2-tools") + " -I",   # the 9/7 wavelet
+              lambda ref, setting, out: run("opj_compress", "-I", "-r", setting, "-i", ref, "-o", out),
               lambda coded, out: run("opj_decompress", "-i", coded, "-o", out)),
     ]
     return {c.name: c for c in codecs}

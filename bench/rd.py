@@ -151,9 +151,6 @@ def main():
     if not set(wanted) <= set(metrics.NAMES):
         sys.exit(f"metrics are {', '.join(metrics.NAMES)}")
     versions = metric_versions(wanted)
-    codecs = {name: codec_of(name, args, models) for name in names}
-    for codec in codecs.values():
-        codec.check()
     pictures = sorted(p for p in Path(args.set).iterdir() if p.suffix.lower() in PICTURES)[::args.every][:args.images]
     if not pictures:
         sys.exit(f"{args.set}: no pictures")
@@ -162,6 +159,13 @@ def main():
 
     rows = []
     with tempfile.TemporaryDirectory(prefix="vqz-rd-") as scratch, ProcessPoolExecutor(args.jobs) as pool:
+        if any(name.startswith("vqz") for name in names):   # a copy: the program may be built anew while this runs
+            if not shutil.which(args.vqz):
+                sys.exit(f"{args.vqz}: no such program (./quickstart.sh builds it)")
+            args.vqz = shutil.copy2(shutil.which(args.vqz), Path(scratch) / "vqz")
+        codecs = {name: codec_of(name, args, models) for name in names}
+        for codec in codecs.values():
+            codec.check()
         refs = [reference(p, Path(scratch)) for p in pictures]
         jobs = [pool.submit(measure, (args, models, name, *ref, versions, codecs[name].identity()))
                 for name in names for ref in refs]
