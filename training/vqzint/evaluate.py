@@ -61,6 +61,11 @@ def curve(codec, files, rows, chooser):
     return out / len(files)
 
 
+def trained_rows(model):
+    """Rows of the levels that were trained (each has a feature of its own)."""
+    return list(range(0, len(model.levels.lam), (len(model.levels.lam) - 1) // (model.features - 1)))
+
+
 def report(c, files, base, rows):
     """Prints rows and BD-rates; returns the BD-rate against jpeg420 without and with overhead."""
     curves = baselines(base, {f[-6:-4] for f in files})

@@ -15,9 +15,9 @@ from . import calibrate, graph, ladder, modelfile, photos, quantize, tables
 CALIBRATION = 66                          # photos for the activation ranges
 
 
-def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1):
+def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1, edge=1):
     """(model with quantized networks and levels, without tables; float graphs; units of their tensors)."""
-    builder = graph.GraphBuilder(sd, wide)
+    builder = graph.GraphBuilder(sd, wide, edge)
     graphs, shape = builder.build(), builder.shape
     record = calibrate.collect(calibrate.FloatCodec(graphs, sd, shape), record_photos)
     units = calibrate.units(graphs, record, sd['zgain'].double().numpy(), shape, alpha, margin)
@@ -41,11 +41,14 @@ def main():
     a.add_argument('--photos', default=None, help='folder of training photos (default: VQZ_PHOTOS or data/photos)')
     a.add_argument('--ladder', default=None, help="prototype's ladder file: convert it instead of fitting")
     a.add_argument('--count', type=int, default=200, help='photos for the tables')
+    a.add_argument('--crop', type=int, default=256, help='side of the crops for the tables')
     a.add_argument('--passes', type=int, default=3, help='rows coded per photo')
     a.add_argument('--calibration', type=int, default=CALIBRATION, help='photos for the activation ranges')
-    a.add_argument('--lam', type=float, default=.12, help='cost of a bit in squared steps')
+    a.add_argument('--lam', type=float, default=.105, help='cost of a bit in squared steps')
     a.add_argument('--wide', default='', help='roles whose residual trunk is s16, comma separated (1,9)')
+    a.add_argument('--zero-padding', action='store_true', help='the checkpoint was trained with zeros around pictures')
     a.add_argument('--alpha', type=float, default=.5, help='channel scaling of activations: 0 per tensor .. 1 per channel')
+    a.add_argument('--zero-padding', action='store_true', help='analysis and synthesis were trained with zeros at picture borders (the warm start)')
     a.add_argument('--name', default='base')
     a.add_argument('--version', default='0.1')
     a.add_argument('--threads', type=int, default=1)
@@ -54,14 +57,13 @@ def main():
     start = time.time()
     say = lambda text: print(f'{time.time() - start:6.1f} s {text}', flush=True)
     sd = load_checkpoint(args.checkpoint)
-    pictures = photos.crops(args.count, data=args.photos)
-    say(f'{len(pictures)} photos')
-    model, _, _ = quantized(sd, pictures[:args.calibration], args.lam, tuple(int(v) for v in args.wide.split(',') if v), args.alpha)
+    model, _, _ = quantized(sd, photos.crops(args.calibration, data=args.photos), args.lam, tuple(int(v) for v in args.wide.split(',') if v), args.alpha, edge=int(not args.zero_padding))
     say('networks quantized')
+    pictures = photos.crops(args.count, args.crop, data=args.photos)
     codec = tables.Codec(model)
     batches = tables.latents_of(codec, pictures)
     tables.set_z_tables(model, tables.z_histograms(codec, batches).counts)
-    say(f'{len(model.ztables)} hyper-latent tables')
+    say(f'{len(pictures)} photos, {len(model.ztables)} hyper-latent tables')
     if args.ladder:
         model.ladder = ladder.from_float(torch.load(args.ladder))
     else:

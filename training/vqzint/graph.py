@@ -120,10 +120,11 @@ def _block_order():
 
 
 class GraphBuilder:
-    """Makes the graphs of a checkpoint. wide: residual trunks as s16 (with an s8 copy for the convolutions) instead of s8."""
-    def __init__(self, sd, wide=()):
+    """Makes the graphs of a checkpoint. wide: residual trunks as s16 (with an s8 copy for the convolutions) instead of s8.
+    edge: 1 where analysis and synthesis were trained with edge padding, 0 where with zeros (the warm start)."""
+    def __init__(self, sd, wide=(), edge=self.edge):
         self.sd = {k: v.float() for k, v in sd.items()}
-        self.shape, self.wide = shape_of(sd), wide
+        self.shape, self.wide, self.edge = shape_of(sd), wide, edge
         self.nrm = self.sd['nrm'].reshape(-1)
         self.latent = lambda n: np.full(n, LATENT_UNIT)
 
@@ -157,13 +158,13 @@ class GraphBuilder:
         linear = g.input(mf.S16, self.shape.channels, 'linear', self.latent(self.shape.channels), bound=32768)
         for i, (kind, p) in enumerate(stages):
             if kind == 'res':
-                h = g.layer(x, mf.S8, p + '.a', *self.weight(p + '.a'), act=mf.LEAKY, edge=1)
-                trunk, x = self._trunk_layer(g, h, p, *self.weight(p + '.b'), edge=1, add=trunk)
+                h = g.layer(x, mf.S8, p + '.a', *self.weight(p + '.a'), act=mf.LEAKY, edge=self.edge)
+                trunk, x = self._trunk_layer(g, h, p, *self.weight(p + '.b'), edge=self.edge, add=trunk)
             elif i < len(stages) - 1:
                 w, b = self.weight(p)
                 if i == 0:
                     w, b = self._pixel_input(w, b, ANALYSIS_IN)
-                trunk, x = self._trunk_layer(g, x, p, w, b, stride=2, edge=1)
+                trunk, x = self._trunk_layer(g, x, p, w, b, stride=2, edge=self.edge)
             else:
                 w, b = self.weight(p)
                 g.layer(x, mf.S16, 'latents', w / self.nrm[:, None, None, None], b / self.nrm, unit=self.latent(self.shape.channels), add=linear)
@@ -220,15 +221,15 @@ class GraphBuilder:
         linear = g.input(mf.S16, 48, 'picture', np.full(48, PIXEL_UNIT), bound=32768)
         for i, (kind, p) in enumerate(stages):
             if kind == 'bott':
-                h = g.layer(x, mf.U8, p + '.a', *self.weight(p + '.a'), act=mf.RELU, edge=1)
-                h = g.layer(h, mf.U8, p + '.b', *self.weight(p + '.b'), act=mf.RELU, edge=1)
-                trunk, x = self._trunk_layer(g, h, p, *self.weight(p + '.c'), edge=1, add=trunk)
+                h = g.layer(x, mf.U8, p + '.a', *self.weight(p + '.a'), act=mf.RELU, edge=self.edge)
+                h = g.layer(h, mf.U8, p + '.b', *self.weight(p + '.b'), act=mf.RELU, edge=self.edge)
+                trunk, x = self._trunk_layer(g, h, p, *self.weight(p + '.c'), edge=self.edge, add=trunk)
             elif i < len(stages) - 1:
                 w, b = self.weight(p)
-                trunk, x = self._trunk_layer(g, x, p, w * SYNTH_IN if i == 0 else w, b, shuffle=2, edge=1)
+                trunk, x = self._trunk_layer(g, x, p, w * SYNTH_IN if i == 0 else w, b, shuffle=2, edge=self.edge)
             else:
                 w, b = self.weight(p)
-                g.layer(x, mf.S16, 'output', w * SYNTH_OUT * 255, b * SYNTH_OUT * 255, unit=np.full(3, PIXEL_UNIT), shuffle=4, edge=1, add=linear)
+                g.layer(x, mf.S16, 'output', w * SYNTH_OUT * 255, b * SYNTH_OUT * 255, unit=np.full(3, PIXEL_UNIT), shuffle=4, edge=self.edge, add=linear)
         return g
 
     def build(self):
