@@ -91,7 +91,7 @@ static void run_net(const vqz_nets *nets, record *in, unsigned inputs, vqz_reade
     uint32_t oh, ow;
     size_t scratch;
     trace want = {0}, got = {0};
-    record o;
+    record o = {0};
     for (unsigned i = 0; i < inputs; i++) view[i] = (vqz_view){load(&in[i]), in[i].h, in[i].w, in[i].c};
     while (next_record(r, &o) && o.kind == KIND_LAYER) {
         want.crc[o.number] = vqz_load32(o.payload);
