@@ -122,7 +122,7 @@ def _block_order():
 class GraphBuilder:
     """Makes the graphs of a checkpoint. wide: residual trunks as s16 (with an s8 copy for the convolutions) instead of s8.
     edge: 1 where analysis and synthesis were trained with edge padding, 0 where with zeros (the warm start)."""
-    def __init__(self, sd, wide=(), edge=self.edge):
+    def __init__(self, sd, wide=(), edge=1):
         self.sd = {k: v.float() for k, v in sd.items()}
         self.shape, self.wide, self.edge = shape_of(sd), wide, edge
         self.nrm = self.sd['nrm'].reshape(-1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqzint import hyper, ladder, quantize
+from vqzint import hyper, ladder, quantize, recount
 from vqzint import modelfile as mf
 
 
@@ -126,3 +126,17 @@ def test_multiplier():
     m, s = quantize.multiplier(ratio)
     assert m.min() >= 1 and m.max() <= 32767 and s.min() >= 1 and s.max() <= 46
     assert (np.abs(m * 2. ** -s / ratio - 1) < 2 ** -14.).all()
+
+
+def test_recount(tmp_path):
+    """Counts of text files add up and move the frequencies; a line of another model is refused."""
+    model = small_model()
+    (tmp_path / 'a').write_text('S 0 10 0 0 0\nP 0 0 100000 0\nZ 2 1 -3 7\n')
+    (tmp_path / 'b').write_text('S 0 5 0 0 1\n')
+    counts, hist = recount.read([tmp_path / 'a', tmp_path / 'b'], model)
+    assert counts['S', 0].tolist() == [15, 0, 0, 1] and hist[2, 1, hyper.REACH - 3] == 7 and hist.sum() == 7
+    again = ladder.recount(model.ladder, counts)
+    assert again.pairs[0].freq[1] > 32000 and (again.scalars[1].freq == model.ladder.scalars[1].freq).all()
+    (tmp_path / 'c').write_text('P 0 1 2\n')
+    with pytest.raises(ValueError):
+        recount.read([tmp_path / 'c'], model)
