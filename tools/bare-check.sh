@@ -38,11 +38,17 @@ copy() {
     done
 }
 rm -f "$bare/etc/apt/sources.list"
-copy /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt /usr/share/keyrings
+copy /etc/resolv.conf /etc/hosts /etc/pip.conf /usr/share/keyrings
 copy /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources /etc/apt/auth.conf.d
 for conf in /etc/apt/apt.conf.d/*; do   # settings only, without hooks that need other packages
     grep -qiE 'invoke|hook' "$conf" || copy "$conf"
 done
+settings=()
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then   # under a name that the package of that file does not overwrite
+    mkdir -p "$bare/etc/ssl"
+    cp -L /etc/ssl/certs/ca-certificates.crt "$bare/etc/ssl/host.crt"
+    settings=(PIP_CERT=/etc/ssl/host.crt)
+fi
 for place in proc dev dev/pts; do
     mount --bind "/$place" "$bare/$place"
     mounts+=("$bare/$place")
@@ -55,7 +61,7 @@ for command in "$@"; do
     start=$SECONDS
     status=0
     env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM="${TERM:-dumb}" \
-        chroot "$bare" bash -c "cd /root/vqz && $command" < /dev/null || status=$?
+        "${settings[@]}" chroot "$bare" bash -c "cd /root/vqz && $command" < /dev/null || status=$?
     echo "== bare: $command: $((SECONDS - start)) s, exit $status"
     [ $status -eq 0 ] || failed=$((failed + 1))
 done
