@@ -68,10 +68,10 @@ def collect(codec, batches, plan, chooser, share):
     return seen.pairs()
 
 
-def fit_ladder(model, batches, start=None, per_photo=2, share=.5, rounds=2, say=print):
-    """Fits the ladder of a model in `rounds` rounds (the first one sees rounding unless a ladder is given), then recounts frequencies."""
+def fit_ladder(model, batches, lam, start=None, per_photo=2, share=.5, rounds=2, say=print):
+    """Fits the ladder of a model at `lam` in `rounds` rounds (the first one sees rounding unless a ladder is given), then recounts frequencies
+    with the rows' own lambda."""
     codec = Codec(model)
-    lam = float(model.levels.lam.mean()) / 65536
     plan = row_plan(batches, len(model.levels.lam), per_photo)
     chooser = Quantizer(start) if start else Rounding()
     for i in range(rounds):
