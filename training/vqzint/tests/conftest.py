@@ -1,0 +1,5 @@
+"""Makes `vqzint` importable from any working directory."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
