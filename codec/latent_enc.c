@@ -54,7 +54,7 @@ static bool encode_pass(vqz_prior *p, vqz_rans_enc *rans, uint32_t slice, unsign
 
 /* A bias for the slice's rungs, from its anchors: where residuals are more than twice as large as the rungs say (text, hard edges),
  * the smallest bias that brings the expectation near. */
-static int32_t choose_bias(const vqz_prior *p, uint32_t slice, const vqz_latents *y) {
+static int32_t choose_bias(const vqz_prior *p, uint32_t slice, uint32_t lambda, const vqz_latents *y) {
     const vqz_model *m = p->m;
     uint32_t first = m->slice_start[slice], c = m->slice[slice];
     uint64_t found = 0, count[VQZ_MAX_RUNGS] = {0};
@@ -62,9 +62,11 @@ static int32_t choose_bias(const vqz_prior *p, uint32_t slice, const vqz_latents
         const int16_t *mean = p->heads + (size_t)i * 2 * c, *scale = mean + c;
         const int16_t *v = vqz_latent_at(p, y, p->position[0][i]) + first;
         for (uint32_t k = 0; k < c; k++) {
-            int32_t q = (vqz_residual(m, p->level, first + k, v[k], mean[k]) + 128) >> 8;
-            found += (uint64_t)(q < 0 ? -q : q) << 8;
-            count[vqz_rung(m, scale[k] + p->level->loggain[first + k])]++;
+            uint32_t rung = vqz_rung(m, scale[k] + p->level->loggain[first + k]);
+            /* what would be coded: the tables' means come from such choices, and plain rounding exceeds them at low rates */
+            int32_t q = vqz_choose_scalar(&m->scalar[rung], vqz_residual(m, p->level, first + k, v[k], mean[k]), lambda).residual[0];
+            found += (uint64_t)(q < 0 ? -q : q);
+            count[rung]++;
         }
     }
     uint64_t slack = (uint64_t)p->count[0] * c * 4;      /* 1/64 step a value: rounding noise at low rates */
@@ -97,7 +99,7 @@ static void encode_slice(vqz_prior *p, vqz_rans_enc *rans, uint32_t i, uint32_t 
     bool any = false;
     for (unsigned pass = 0; pass < 2; pass++) {
         vqz_prior_predict(p, i, pass);
-        if (pass == 0) h->bias[i] = (int8_t)choose_bias(p, i, y);
+        if (pass == 0) h->bias[i] = (int8_t)choose_bias(p, i, lambda, y);
         any |= encode_pass(p, rans, i, pass, h->bias[i] * 256, lambda, y);
         vqz_prior_commit(p, i, pass, y);
     }

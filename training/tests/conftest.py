@@ -12,7 +12,7 @@ sys.path.insert(0, TRAINING)
 torch.set_num_threads(1)
 
 from vqztrain import config as configuration   # noqa: E402
-from vqztrain import data                      # noqa: E402
+from vqztrain import data, synth               # noqa: E402
 
 TINY = dict(
     name="tiny", seed=3,
@@ -31,6 +31,12 @@ def photo(seed, size=160):
     im = np.asarray(Image.fromarray(small).resize((size, size), Image.BICUBIC)).astype(int)
     im[:, rng.integers(20, size - 20):] += rng.integers(-60, 60)
     return np.clip(im + rng.normal(0, 4, im.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_pictures_everywhere():
+    """Generated pictures draw text in whatever fonts a machine has; the tests' ones in the built-in font only."""
+    synth._fonts = lambda: []
 
 
 @pytest.fixture(scope="session")
