@@ -98,6 +98,8 @@ static void large(void **state) {
     free(p);
     free(q);
     free(b.data);
+    round_trip(VQZ_MAX_SIDE, 1, 1, PICTURE_PHOTO, 50, 20);
+    round_trip(1, VQZ_MAX_SIDE, 1, PICTURE_PHOTO, 50, 20);
 #endif
 }
 
