@@ -18,7 +18,7 @@ enum {
 
 const option_row option_table[] = {
     {'q', "quality", "Q", E, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
-    {'e', "effort", "N", E, "0 (fastest) to 9 (smallest file); default 4"},
+    {'e', "effort", "N", E, "0 (fastest) to 9 (smallest file); default 4; so far all make the same file"},
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
     {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},

@@ -109,7 +109,7 @@ typedef struct vqz_settings {
     uint64_t max_memory;                  /* bytes that one context may allocate; default 4 GiB */
     /* encoder */
     float quality;                        /* 0..100, default 75; read in steps of 1/16 */
-    int32_t effort;                       /* 0..9, default 4 */
+    int32_t effort;                       /* 0..9, default 4; so far all make the same file */
     uint32_t tile_size;                   /* 0: one tile up to 2^20 pixels, else 512. Otherwise a multiple of 64, 128..1024 */
     uint32_t pixel_hash;                  /* 1: store a hash of the decoded pixels (needs a decode while encoding); default 0 */
     /* decoder */
