@@ -263,6 +263,14 @@ static void test_chunk_order(void **state) {
 }
 
 /* ---- round trips ---- */
+static void same_head(const vqz_head *a, const vqz_head *b) {   /* field by field: the struct has padding */
+    assert_true(a->width == b->width && a->height == b->height && a->layout == b->layout && a->orientation == b->orientation);
+    assert_memory_equal(a->cicp, b->cicp, sizeof a->cicp);
+    assert_true(a->tile_width == b->tile_width && a->tile_height == b->tile_height && a->quality_x16 == b->quality_x16);
+    assert_memory_equal(a->model_id, b->model_id, sizeof a->model_id);
+    assert_true(a->pixel_hash == b->pixel_hash && a->residual == b->residual);
+}
+
 static void test_round_trip(void **state) {
     (void)state;
     static const uint32_t sizes[][4] = {{1, 1, 64, 64}, {95, 64, 64, 64}, {96, 64, 64, 64}, {300, 200, 128, 64}, {768, 512, 768, 512}, {70, 90, 1024, 1024}};
@@ -286,7 +294,7 @@ static void test_round_trip(void **state) {
                         result r = read_file(f.data, f.size, steps[s], partial, &m);
                         expect_status(&r, VQZ_END);
                         assert_true(r.ended && r.tiles == f.chunks && r.offset == f.size);
-                        assert_memory_equal(&r.head, &h, sizeof h);
+                        same_head(&r.head, &h);
                         assert_true(r.meta_size[0] == m.icc_size && r.meta_size[1] == m.exif_size && r.meta_size[2] == m.xmp_size);
                         assert_true(r.has_hash == h.pixel_hash && (!r.has_hash || r.hash == HASH));
                     }
