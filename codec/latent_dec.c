@@ -17,7 +17,7 @@ static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned 
         const int16_t *mean = p->heads + (size_t)i * 2 * c, *scale = mean + c;
         int16_t *out = vqz_latent_at(p, y, p->position[pass][i]) + first;
         for (uint32_t k = 0; k < c; k += 2) {
-            uint32_t a = vqz_rung(m, scale[k] + level->loggain[first + k] + bias), b = vqz_rung(m, scale[k + 1] + level->loggain[first + k + 1] + bias);
+            uint32_t a = vqz_rung(m, level, first + k, scale[k], bias), b = vqz_rung(m, level, first + k + 1, scale[k + 1], bias);
             int32_t r[2];
             unsigned swap;
             const vqz_codebook *book = vqz_pair_book(m, a, b, &swap);

@@ -5,7 +5,7 @@
 /* Below this many symbols' worth of words one lane is used: its state costs 4 bytes instead of 16. */
 enum { SMALL_TILE_WORDS = 4096, MAX_BIAS = 30, BIAS_STEP = 2 };
 
-static void put_scalar(vqz_rans_enc *e, const vqz_codebook *b, const vqz_choice *c, unsigned dim) {
+static void put_choice(vqz_rans_enc *e, const vqz_codebook *b, const vqz_choice *c, unsigned dim) {
     vqz_rans_put(e, &b->table, c->symbol);
     if (c->symbol == b->n)
         for (unsigned k = 0; k < dim; k++) vqz_rans_put_golomb(e, c->escape[k]);
@@ -22,7 +22,7 @@ static bool encode_pass(vqz_prior *p, vqz_rans_enc *rans, uint32_t slice, unsign
         const int16_t *mean = p->heads + (size_t)i * 2 * c, *scale = mean + c;
         int16_t *v = vqz_latent_at(p, y, p->position[pass][i]) + first;
         for (uint32_t k = 0; k < c; k += 2) {
-            uint32_t ch = first + k, a = vqz_rung(m, scale[k] + level->loggain[ch] + bias), b = vqz_rung(m, scale[k + 1] + level->loggain[ch + 1] + bias);
+            uint32_t ch = first + k, a = vqz_rung(m, level, ch, scale[k], bias), b = vqz_rung(m, level, ch + 1, scale[k + 1], bias);
             int32_t r0 = vqz_residual(m, level, ch, v[k], mean[k]), r1 = vqz_residual(m, level, ch + 1, v[k + 1], mean[k + 1]);
             unsigned swap;
             const vqz_codebook *book = vqz_pair_book(m, a, b, &swap);
@@ -33,14 +33,14 @@ static bool encode_pass(vqz_prior *p, vqz_rans_enc *rans, uint32_t slice, unsign
                     x.escape[0] = x.escape[1];
                     x.escape[1] = t;
                 }
-                put_scalar(rans, book, &x, 2);
+                put_choice(rans, book, &x, 2);
                 any |= x.symbol != book->zero;
                 r0 = x.residual[swap];
                 r1 = x.residual[!swap];
             } else {
                 vqz_choice x = vqz_choose_scalar(&m->scalar[a], r0, lambda), z = vqz_choose_scalar(&m->scalar[b], r1, lambda);
-                put_scalar(rans, &m->scalar[a], &x, 1);
-                put_scalar(rans, &m->scalar[b], &z, 1);
+                put_choice(rans, &m->scalar[a], &x, 1);
+                put_choice(rans, &m->scalar[b], &z, 1);
                 any = true;
                 r0 = x.residual[0];
                 r1 = z.residual[0];
@@ -62,7 +62,7 @@ static int32_t choose_bias(const vqz_prior *p, uint32_t slice, uint32_t lambda, 
         const int16_t *mean = p->heads + (size_t)i * 2 * c, *scale = mean + c;
         const int16_t *v = vqz_latent_at(p, y, p->position[0][i]) + first;
         for (uint32_t k = 0; k < c; k++) {
-            uint32_t rung = vqz_rung(m, scale[k] + p->level->loggain[first + k]);
+            uint32_t rung = vqz_rung(m, p->level, first + k, scale[k], 0);
             /* what would be coded: the tables' means come from such choices, and plain rounding exceeds them at low rates */
             int32_t q = vqz_choose_scalar(&m->scalar[rung], vqz_residual(m, p->level, first + k, v[k], mean[k]), lambda).residual[0];
             found += (uint64_t)(q < 0 ? -q : q);

@@ -20,7 +20,7 @@ typedef struct vqz_prior {
     uint32_t count[2];           /* positions of each pass */
     uint32_t *position[2];       /* their index y * w + x, ascending */
     int32_t *z;                  /* [Z][zh * zw], filled by the caller before vqz_prior_hyper */
-    int16_t *heads;              /* [count][2 * slice]: result of vqz_prior_predict: means, then log-scales with the level's gain */
+    int16_t *heads;              /* [count][2 * slice]: result of vqz_prior_predict: means, then log-scales */
     /* working memory */
     uint8_t *hyper_in, *hyper_out, *context, *own, *features, *gathered_features;
     int16_t *trunk, *gathered_trunk;
@@ -40,9 +40,9 @@ void vqz_prior_commit(vqz_prior *p, uint32_t slice, unsigned pass, const vqz_lat
 /* A slice that is not coded: all residuals are zero, the latents of the pass are the means. */
 void vqz_prior_fill(const vqz_prior *p, uint32_t slice, unsigned pass, const vqz_latents *y);
 
-/* Rung of a log-scale (gain and bias included). */
-static inline uint32_t vqz_rung(const vqz_model *m, int32_t logscale) {
-    int32_t r = (logscale + 128) >> 8;
+/* Rung of channel c: predicted log-scale, the level's gain, the slice's bias (256 a rung). */
+static inline uint32_t vqz_rung(const vqz_model *m, const vqz_level *level, uint32_t c, int32_t logscale, int32_t bias) {
+    int32_t r = (logscale + level->loggain[c] + bias + 128) >> 8;
     return r < 0 ? 0 : r >= (int32_t)m->rungs ? m->rungs - 1 : (uint32_t)r;
 }
 /* The pair codebook of rungs a and b, or NULL where the channels are coded one by one. *swap: the codeword's first value is the second channel's. */
