@@ -105,7 +105,7 @@ static vqz_status parse(vqz_model *m, vqz_arena *a, vqz_error *e) {
         VQZ_TRY((sections[i].parse ? sections[i].parse : parse_latq)(m, &s, a, e));
         if (s.failed) return BAD("section %s ends early", sections[i].type);
         if (vqz_reader_left(&s)) return BAD("section %s has %zu bytes too many", sections[i].type, vqz_reader_left(&s));
-        if (i == 0) {
+        if (i == 0 && a->base) {            /* once, not while planning */
             uint8_t hash[32];
             vqz_sha256(m->data + r.pos, m->size - r.pos, hash);
             memcpy(m->id, hash, sizeof m->id);
