@@ -182,7 +182,7 @@ static vqz_status plan(vqz_decoder *d) {
     vqz_synthesis synthesis;
     vqz_residual residual;
     vqz_arena a = {0};
-    VQZ_TRY(vqz_model_nets(d->model, vqz_kernels_get(d->settings.cpu), &d->nets, &d->error));
+    VQZ_TRY(vqz_model_nets(d->model, vqz_kernels_get(d->settings.cpu), VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS, &d->nets, &d->error));
     vqz_recon *p = &d->pixels;
     vqz_recon_init(p, &d->head, d->model, d->nets);
     d->grid = p->grid;
@@ -244,7 +244,7 @@ static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *wor
     size_t bytes = 0;
     VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, NULL, &t->error));
     if (bytes > d->work_bytes) return vqz_fail(&t->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", w, h);
-    return vqz_latent_decode(&prior, latent->data, latent->size, &latents, d->settings.verify != 0, &t->error);
+    return vqz_latent_decode(&prior, latent->data, latent->size, &latents, d->settings.verify != 0, NULL, &t->error);
 }
 
 /* A tile that is not there: zero latents, opaque. */

@@ -23,6 +23,15 @@ vqz_status vqz_latent_head_read(vqz_latent_head *h, const vqz_model *m, vqz_read
  * The payload is appended to *out, whose memory belongs to the caller (vqz_free). */
 vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level, uint32_t lambda, const vqz_latents *analysed,
                              vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e);
-/* Decodes into `y`. Offsets of errors are relative to data. verify: compare the hash. */
-vqz_status vqz_latent_decode(vqz_prior *p, const uint8_t *data, size_t size, const vqz_latents *y, bool verify, vqz_error *e);
+
+/* Is told every ladder symbol as it is decoded; for tools that count them. */
+typedef struct vqz_symbol_observer {
+    void (*symbol)(void *arg, const vqz_codebook *book, uint32_t symbol);
+    void *arg;
+} vqz_symbol_observer;
+
+/* Decodes into `y`; the prior keeps the level and the hyper-latents. Offsets of errors are relative to data. verify: compare the hash.
+ * observer: NULL outside such tools; after an error what it was told means nothing. */
+vqz_status vqz_latent_decode(vqz_prior *p, const uint8_t *data, size_t size, const vqz_latents *y, bool verify,
+                             const vqz_symbol_observer *observer, vqz_error *e);
 #endif

@@ -1,7 +1,13 @@
 #include "codec/latent.h"
 
-static int32_t decode_scalar(vqz_rans_dec *d, const vqz_codebook *b) {
-    uint32_t k = vqz_rans_get(d, &b->table);
+static uint32_t get_symbol(vqz_rans_dec *d, const vqz_codebook *b, const vqz_symbol_observer *observer) {
+    uint32_t symbol = vqz_rans_get(d, &b->table);
+    if (observer) observer->symbol(observer->arg, b, symbol);
+    return symbol;
+}
+
+static int32_t decode_scalar(vqz_rans_dec *d, const vqz_codebook *b, const vqz_symbol_observer *observer) {
+    uint32_t k = get_symbol(d, b, observer);
     if (k == b->n) return vqz_rans_get_golomb(d) * 256;
     int32_t v = b->value[k] * (1 << b->shift);
     if (b->shift) v += ((int32_t)vqz_rans_get_bits(d, b->shift) - (1 << (b->shift - 1))) * 256;
@@ -9,7 +15,8 @@ static int32_t decode_scalar(vqz_rans_dec *d, const vqz_codebook *b) {
 }
 
 /* One pass of one coded slice: symbols -> latents. */
-static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned pass, int32_t bias, const vqz_latents *y) {
+static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned pass, int32_t bias, const vqz_latents *y,
+                        const vqz_symbol_observer *observer) {
     const vqz_model *m = p->m;
     const vqz_level *level = p->level;
     uint32_t first = m->slice_start[slice], c = m->slice[slice];
@@ -22,7 +29,7 @@ static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned 
             unsigned swap;
             const vqz_codebook *book = vqz_pair_book(m, a, b, &swap);
             if (book) {
-                uint32_t s = vqz_rans_get(d, &book->table);
+                uint32_t s = get_symbol(d, book, observer);
                 if (s == book->n) {
                     r[0] = vqz_rans_get_golomb(d) * 256;
                     r[1] = vqz_rans_get_golomb(d) * 256;
@@ -31,8 +38,8 @@ static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned 
                     r[!swap] = book->value[2 * s + 1];
                 }
             } else {
-                r[0] = decode_scalar(d, &m->scalar[a]);
-                r[1] = decode_scalar(d, &m->scalar[b]);
+                r[0] = decode_scalar(d, &m->scalar[a], observer);
+                r[1] = decode_scalar(d, &m->scalar[b], observer);
             }
             out[k] = vqz_reconstruct(m, level, first + k, mean[k], r[0]);
             out[k + 1] = vqz_reconstruct(m, level, first + k + 1, mean[k + 1], r[1]);
@@ -53,7 +60,8 @@ static void decode_hyper(vqz_prior *p, vqz_rans_dec *d, const vqz_level *level) 
     }
 }
 
-vqz_status vqz_latent_decode(vqz_prior *p, const uint8_t *data, size_t size, const vqz_latents *y, bool verify, vqz_error *e) {
+vqz_status vqz_latent_decode(vqz_prior *p, const uint8_t *data, size_t size, const vqz_latents *y, bool verify,
+                             const vqz_symbol_observer *observer, vqz_error *e) {
     vqz_reader r = vqz_reader_of(data, size);
     vqz_latent_head h;
     VQZ_TRY(vqz_latent_head_read(&h, p->m, &r, e));
@@ -69,7 +77,7 @@ vqz_status vqz_latent_decode(vqz_prior *p, const uint8_t *data, size_t size, con
     for (uint32_t i = 0; i < p->m->S && !d.failed; i++)
         for (unsigned pass = 0; pass < 2 && !d.failed; pass++) {
             vqz_prior_predict(p, i, pass);
-            if (h.mask >> i & 1) decode_pass(p, &d, i, pass, h.bias[i] * 256, y);
+            if (h.mask >> i & 1) decode_pass(p, &d, i, pass, h.bias[i] * 256, y, observer);
             else vqz_prior_fill(p, i, pass, y);
             vqz_prior_commit(p, i, pass, y);
         }
