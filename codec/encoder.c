@@ -81,6 +81,8 @@ static void end_picture(vqz_encoder *enc) {
     enc->block = NULL;
 }
 
+static uint32_t quality_x16(const vqz_settings *s) { return (uint32_t)(s->quality * 16 + 0.5f); }
+
 vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz_model *model, vqz_error *error) {
     if (!out) return vqz_fail(error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_open: NULL argument");
     *out = NULL;
@@ -97,7 +99,8 @@ vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz
     vqz_status status = VQZ_OK;
     if (model) vqz_model_ref(enc->model = model);
     else status = vqz_model_builtin(&enc->model, 0, error);
-    if (status == VQZ_OK) status = vqz_model_nets(enc->model, vqz_kernels_get(s.cpu), &enc->nets, error);
+    unsigned roles = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | (vqz_residual_target(quality_x16(&s)) ? VQZ_NETS_SYNTHESIS : 0);
+    if (status == VQZ_OK) status = vqz_model_nets(enc->model, vqz_kernels_get(s.cpu), roles, &enc->nets, error);
     if (status == VQZ_OK) status = vqz_mux_create(&enc->mux, &enc->mem, error);
     if (status != VQZ_OK) {
         vqz_encoder_close(enc);
@@ -233,7 +236,7 @@ static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, vqz_error 
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "a picture of %u x %u, layout %d, orientation %u cannot be coded", info->width, info->height, info->layout, info->orientation);
     if (pixels > enc->settings.max_pixels)
         return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a picture of %u x %u has more than %llu pixels", info->width, info->height, (unsigned long long)enc->settings.max_pixels);
-    uint32_t q16 = (uint32_t)(enc->settings.quality * 16 + 0.5f);
+    uint32_t q16 = quality_x16(&enc->settings);
     enc->head = (vqz_head){.width = info->width, .height = info->height, .layout = (uint8_t)info->layout, .orientation = info->orientation ? info->orientation : 1,
                            .quality_x16 = (uint16_t)q16, .pixel_hash = enc->settings.pixel_hash != 0};
     memcpy(enc->head.cicp, info->cicp, sizeof info->cicp);

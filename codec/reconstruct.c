@@ -19,7 +19,7 @@ void vqz_recon_layout(vqz_recon *r, vqz_arena *a) {
 }
 
 vqz_status vqz_recon_work(const vqz_recon *r, uint32_t h, uint32_t w, vqz_synthesis *s, vqz_arena *a, vqz_error *e) {
-    uint32_t ring = 2 * r->nets->synthesis_ring;
+    uint32_t ring = 2 * r->model->synthesis_ring;
     return vqz_synthesis_layout(s, r->model, r->nets, vqz_positions(h) + ring, vqz_positions(w) + ring, a, e);
 }
 
@@ -43,7 +43,7 @@ void vqz_recon_tile(const vqz_recon *r, vqz_synthesis *s, uint32_t tx, uint32_t 
     uint32_t x, y, w, h;
     vqz_grid_rect(head, tx, ty, &x, &y, &w, &h);
     vqz_rect own = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(w), vqz_positions(h)};
-    vqz_rect rect = vqz_rect_grow(own, r->nets->synthesis_ring, r->plane_w, vqz_positions(head->height));
+    vqz_rect rect = vqz_rect_grow(own, r->model->synthesis_ring, r->plane_w, vqz_positions(head->height));
     gather(r, rect, s->latents);
     vqz_synthesise(s, rect.h, rect.w);
     size_t wide = (size_t)rect.w * VQZ_LATENT_STEP, left = (size_t)(own.x - rect.x) * VQZ_LATENT_STEP, top = (size_t)(own.y - rect.y) * VQZ_LATENT_STEP;

@@ -17,6 +17,8 @@ typedef struct record {
     const uint8_t *payload;
 } record;
 
+enum { ALL = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS };
+
 static struct {
     uint8_t *data;
     size_t size;
@@ -123,7 +125,7 @@ static void every_layer(void **state) {
             print_message("variant %u is not available here: not tested\n", cpu);
             continue;
         }
-        assert_int_equal(vqz_model_nets(golden.model, vqz_kernels_get(cpu), &nets, NULL), VQZ_OK);
+        assert_int_equal(vqz_model_nets(golden.model, vqz_kernels_get(cpu), ALL, &nets, NULL), VQZ_OK);
         vqz_reader r = records();
         record in[2], o;
         unsigned inputs = 0, roles = 0;
@@ -143,7 +145,7 @@ static void every_layer(void **state) {
 static void analysis(void **state) {
     (void)state;
     const vqz_nets *nets;
-    assert_int_equal(vqz_model_nets(golden.model, vqz_kernels_get(VQZ_CPU_AUTO), &nets, NULL), VQZ_OK);
+    assert_int_equal(vqz_model_nets(golden.model, vqz_kernels_get(VQZ_CPU_AUTO), ALL, &nets, NULL), VQZ_OK);
     vqz_reader r = records();
     record o, picture = {0}, latents = {0};
     unsigned compared = 0;

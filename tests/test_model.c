@@ -159,6 +159,79 @@ static void information(void **state) {
     memcpy(copy, original, size);
 }
 
+/* What the build found out about the built-in model is what opening the file finds out. */
+static void built_in(void **state) {
+    (void)state;
+    vqz_model *m, *opened;
+    assert_int_equal(vqz_model_builtin(&m, 0, NULL), VQZ_OK);
+    assert_int_equal(vqz_model_open(&opened, original, size, NULL), VQZ_OK);
+    assert_int_equal(m->size, size);
+    assert_memory_equal(m->data, original, size);
+    assert_memory_equal(m->id, opened->id, sizeof m->id);
+    assert_int_equal(m->synthesis_ring, opened->synthesis_ring);
+    vqz_model_unref(m);
+    vqz_model_unref(opened);
+}
+
+/* A proven file is not proven again, and that is all that is left out. */
+static void proven(void **state) {
+    (void)state;
+    vqz_model *m;
+    vqz_error e;
+    uint32_t n;
+    uint8_t id[VQZ_MODEL_ID_SIZE] = "a known id";
+    uint8_t *layer = section("NETS", &n) + 2 + 4 + 2 * 8;
+    vqz_store32(layer + 12 + (size_t)vqz_load16(layer + 10) * 768 * 2, 0x7fffffff);      /* bias of channel 0 */
+    assert_int_equal(vqz_model_open_proven(&m, copy, size, id, &e), VQZ_OK);
+    assert_memory_equal(m->id, id, sizeof id);
+    vqz_model_unref(m);
+    layer[2] = 3;                            /* stride */
+    assert_int_equal(vqz_model_open_proven(&m, copy, size, id, &e), VQZ_ERR_MODEL_INVALID);
+    assert_null(m);
+    memcpy(copy, original, size);
+}
+
+/* Networks are packed when a context first asks for them, whoever else is asking. */
+static vqz_model *shared;
+enum { ASKING = 4 };
+
+static void *ask(void *arg) {
+    static const unsigned roles[ASKING] = {VQZ_NETS_ANALYSIS, VQZ_NETS_CONTEXT, VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS, VQZ_NETS_SYNTHESIS};
+    unsigned wanted = roles[(uintptr_t)arg];
+    const vqz_nets *nets;
+    if (vqz_model_nets(shared, vqz_kernels_get(VQZ_CPU_SCALAR), wanted, &nets, NULL) != VQZ_OK) return (void *)1;
+    uint32_t oh, ow;
+    size_t bytes;
+    for (int role = 0; role < VQZ_NET_ROLES; role++)
+        if (wanted >> role & 1 && vqz_net_plan(nets->net[role][0], 4, 4, &oh, &ow, &bytes, NULL) != VQZ_OK) return (void *)1;
+    return NULL;
+}
+
+static void packing(void **state) {
+    (void)state;
+    const vqz_nets *nets, *again;
+    const vqz_kernels *k = vqz_kernels_get(VQZ_CPU_AUTO);
+    assert_int_equal(vqz_model_builtin(&shared, 0, NULL), VQZ_OK);
+    uint64_t before = shared->mem.used;
+    assert_true(before < size / 2);          /* opening packs nothing */
+    assert_int_equal(vqz_model_nets(shared, k, VQZ_NETS_SYNTHESIS, &nets, NULL), VQZ_OK);
+    uint64_t some = shared->mem.used;
+    assert_non_null(nets->net[VQZ_NET_SYNTHESIS][0]);
+    assert_null(nets->net[VQZ_NET_ANALYSIS][0]);
+    assert_int_equal(vqz_model_nets(shared, k, VQZ_NETS_SYNTHESIS, &again, NULL), VQZ_OK);
+    assert_ptr_equal(nets, again);
+    assert_true(before < some && shared->mem.used == some);
+
+    pthread_t threads[ASKING];
+    for (uintptr_t i = 0; i < ASKING; i++) assert_int_equal(pthread_create(&threads[i], NULL, ask, (void *)i), 0);
+    for (int i = 0; i < ASKING; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    vqz_model_unref(shared);
+}
+
 static uint64_t cost_of(const vqz_codebook *b, const vqz_choice *c, const int32_t *r, unsigned dim, uint32_t lambda) {
     uint64_t bits = b->cost[c->symbol], j = 0;
     for (unsigned k = 0; k < dim; k++) {
@@ -233,6 +306,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(header), cmocka_unit_test(arch), cmocka_unit_test(networks), cmocka_unit_test(tables),
-                                       cmocka_unit_test(random_damage), cmocka_unit_test(information), cmocka_unit_test(choices)};
+                                       cmocka_unit_test(random_damage), cmocka_unit_test(information), cmocka_unit_test(built_in),
+                                       cmocka_unit_test(proven), cmocka_unit_test(packing), cmocka_unit_test(choices)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

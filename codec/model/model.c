@@ -105,27 +105,25 @@ static vqz_status parse(vqz_model *m, vqz_arena *a, vqz_error *e) {
         VQZ_TRY((sections[i].parse ? sections[i].parse : parse_latq)(m, &s, a, e));
         if (s.failed) return BAD("section %s ends early", sections[i].type);
         if (vqz_reader_left(&s)) return BAD("section %s has %zu bytes too many", sections[i].type, vqz_reader_left(&s));
-        if (i == 0 && a->base) {            /* once, not while planning */
-            uint8_t hash[32];
-            vqz_sha256(m->data + r.pos, m->size - r.pos, hash);
-            memcpy(m->id, hash, sizeof m->id);
-        }
+        if (i == 0) m->weights = r.pos;
     }
     if (vqz_reader_left(&r)) return BAD("%zu bytes after the last section", vqz_reader_left(&r));
     return VQZ_OK;
 }
 
 static void destroy(vqz_model *m) {
-    for (int v = 0; v < VQZ_VARIANTS; v++)
-        for (int role = 0; role < VQZ_NET_ROLES; role++)
-            for (int i = 0; i < VQZ_MAX_SLICES; i++) vqz_net_free(m->nets[v].net[role][i], &m->mem);
+    for (int role = 0; role < VQZ_NET_ROLES; role++)
+        for (int i = 0; i < VQZ_MAX_SLICES; i++) {
+            for (int v = 0; v < VQZ_VARIANTS; v++) vqz_net_free(m->nets[v].net[role][i], &m->mem);
+            vqz_net_free(m->def[role][i].net, &m->mem);
+        }
     vqz_free(&m->mem, m->tables);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }
 
-vqz_status vqz_model_open(vqz_model **model, const void *data, size_t size, vqz_error *e) {
-    if (!model || (!data && size)) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_model_open: NULL argument");
+/* id NULL: to be computed, and the bounds to be proven. */
+static vqz_status open_model(vqz_model **model, const void *data, size_t size, const uint8_t *id, vqz_error *e) {
     *model = NULL;
     vqz_model *m = calloc(1, sizeof *m);
     if (!m) return vqz_fail(e, VQZ_ERR_MEMORY, VQZ_NO_OFFSET, "out of memory (%zu bytes)", sizeof *m);
@@ -143,15 +141,25 @@ vqz_status vqz_model_open(vqz_model **model, const void *data, size_t size, vqz_
         fill.base = m->tables;
         s = parse(m, &fill, e);
     }
-    /* packing checks every layer's bounds: a model that opens is a model that runs */
-    const vqz_nets *nets;
-    if (s == VQZ_OK) s = vqz_model_nets(m, vqz_kernels_get(VQZ_CPU_AUTO), &nets, e);
+    if (s == VQZ_OK) s = vqz_check_nets(m, id != NULL, e);
     if (s != VQZ_OK) {
         destroy(m);
         return s;
     }
+    uint8_t hash[32];
+    if (!id) vqz_sha256(m->data + m->weights, m->size - m->weights, hash);
+    memcpy(m->id, id ? id : hash, sizeof m->id);
     *model = m;
     return VQZ_OK;
+}
+
+vqz_status vqz_model_open(vqz_model **model, const void *data, size_t size, vqz_error *e) {
+    if (!model || (!data && size)) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_model_open: NULL argument");
+    return open_model(model, data, size, NULL, e);
+}
+
+vqz_status vqz_model_open_proven(vqz_model **model, const void *data, size_t size, const uint8_t id[VQZ_MODEL_ID_SIZE], vqz_error *e) {
+    return open_model(model, data, size, id, e);
 }
 
 void vqz_model_ref(vqz_model *m) { atomic_fetch_add(&m->refs, 1); }
@@ -162,17 +170,14 @@ void vqz_model_unref(vqz_model *m) {
 
 /* Multiply-accumulates per pixel over one 1024 x 1024 tile; heads and first run on half of the positions each. */
 static uint32_t macs_per_pixel(const vqz_model *m, bool encode) {
-    const vqz_nets *n = NULL;
-    for (int v = 0; v < VQZ_VARIANTS && !n; v++)
-        if (m->nets[v].kernels) n = &m->nets[v];
     uint64_t total = 0;
     for (int role = 0; role < VQZ_NET_ROLES; role++) {
         bool analysis = role <= VQZ_NET_HYPER_ANALYSIS, synthesis = role >= VQZ_NET_SYNTHESIS_LINEAR;
         if ((analysis && !encode) || (synthesis && encode)) continue;
-        for (uint32_t i = 0; i < m->S && n->net[role][i]; i++) {
+        for (uint32_t i = 0; i < m->S && m->def[role][i].net; i++) {
             uint32_t side = role == VQZ_NET_ANALYSIS ? 512 : role == VQZ_NET_HYPER_SYNTHESIS ? 16 : 64;
             uint32_t h = role == VQZ_NET_FIRST ? side / 2 : side;
-            total += vqz_net_macs(n->net[role][i], h, side);
+            total += vqz_net_macs(m->def[role][i].net, h, side);
         }
     }
     return (uint32_t)(total >> 20);

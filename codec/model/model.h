@@ -21,6 +21,11 @@ typedef enum {
     VQZ_NET_TRUNK, VQZ_NET_ANCHOR, VQZ_NET_HEADS, VQZ_NET_FIRST,
     VQZ_NET_SYNTHESIS_LINEAR, VQZ_NET_SYNTHESIS, VQZ_NET_ROLES
 } vqz_net_role;
+enum {                                       /* sets of roles, a bit each */
+    VQZ_NETS_ANALYSIS = 1 << VQZ_NET_ANALYSIS_LINEAR | 1 << VQZ_NET_ANALYSIS | 1 << VQZ_NET_HYPER_ANALYSIS,
+    VQZ_NETS_CONTEXT = 1 << VQZ_NET_HYPER_SYNTHESIS | 1 << VQZ_NET_TRUNK | 1 << VQZ_NET_ANCHOR | 1 << VQZ_NET_HEADS | 1 << VQZ_NET_FIRST,
+    VQZ_NETS_SYNTHESIS = 1 << VQZ_NET_SYNTHESIS_LINEAR | 1 << VQZ_NET_SYNTHESIS
+};
 
 /* One codebook of the ladder: n codewords and an escape symbol. */
 typedef struct vqz_codebook {
@@ -43,24 +48,25 @@ typedef struct vqz_level {
     const int8_t *zoff;                      /* [Z] */
 } vqz_level;
 
-/* The networks, packed for one kernel variant. */
+/* The networks, packed for one kernel variant. A context reads only those that vqz_model_nets has given it; others may still be
+ * packed for other threads beside them. */
 typedef struct vqz_nets {
     const vqz_kernels *kernels;
     vqz_net *net[VQZ_NET_ROLES][VQZ_MAX_SLICES];   /* [role][index]; index 0 where the role exists once */
-    uint32_t synthesis_ring;                 /* latent positions around a rectangle that its pixels depend on */
 } vqz_nets;
 
 typedef struct vqz_net_def {
     uint32_t ntensors, nlayers, inputs;
     const vqz_tensor_def *tensors;
     const vqz_layer_def *layers;
+    vqz_net *net;                            /* checked, not packed */
 } vqz_net_def;
 
 struct vqz_model {
     atomic_uint refs;
     vqz_memory mem;
     const uint8_t *data;
-    size_t size;
+    size_t size, weights;                    /* bytes; from where on they count for the id */
     uint8_t id[VQZ_MODEL_ID_SIZE];
     char *name, *version, *licence, *provenance;
     void *tables;                            /* the one allocation that everything parsed lies in */
@@ -79,13 +85,16 @@ struct vqz_model {
     uint32_t nztables;
     vqz_table *ztable;                       /* symbols -M..M, escape */
     vqz_net_def def[VQZ_NET_ROLES][VQZ_MAX_SLICES];
+    uint32_t synthesis_ring;                 /* latent positions around a rectangle that its pixels depend on */
 
     pthread_mutex_t lock;
     vqz_nets nets[VQZ_VARIANTS];             /* made on demand; kernels NULL: free slot */
 };
 
-/* The networks for a variant; the first call packs them. Valid while the model lives. */
-vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, const vqz_nets **nets, vqz_error *e);
+/* vqz_model_open for a file whose id is known and whose networks are known to keep the bounds: saves the two walks over the weights. */
+vqz_status vqz_model_open_proven(vqz_model **model, const void *data, size_t size, const uint8_t id[VQZ_MODEL_ID_SIZE], vqz_error *e);
+/* The networks of a set of roles for a variant; the first call packs them. Valid while the model lives. */
+vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, unsigned roles, const vqz_nets **nets, vqz_error *e);
 
 /* Latent -> what networks see, in storage form (zero point 128). */
 static inline uint8_t vqz_latq(const vqz_model *m, uint32_t c, int32_t y) {
@@ -97,6 +106,8 @@ static inline uint8_t vqz_latq(const vqz_model *m, uint32_t c, int32_t y) {
 /* ---- parsing, one file per section group; each takes exactly its section's bytes ---- */
 typedef struct vqz_arena vqz_arena;
 vqz_status vqz_parse_nets(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);      /* nets.c */
+/* After parsing: every rule for the networks, the bounds only where they are not known to be kept. */
+vqz_status vqz_check_nets(vqz_model *m, bool proven, vqz_error *e);
 vqz_status vqz_parse_levels(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);    /* levels.c */
 vqz_status vqz_parse_ladder(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);    /* ladder.c */
 vqz_status vqz_parse_ztables(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);   /* ladder.c */

@@ -1,4 +1,4 @@
-/* Networks of a model: parsing their declarations, the shapes that each role must have, packing for a kernel variant. */
+/* Networks of a model: parsing their declarations, the rules for them, packing for a kernel variant. */
 #include "codec/model/model.h"
 #include "base/arena.h"
 #include <stdio.h>
@@ -13,6 +13,10 @@ static const struct { const char *name; bool per_slice; uint8_t inputs; } roles[
     [VQZ_NET_HEADS] = {"context heads", true, 1}, [VQZ_NET_FIRST] = {"context first", true, 1},
     [VQZ_NET_SYNTHESIS_LINEAR] = {"synthesis linear", false, 1}, [VQZ_NET_SYNTHESIS] = {"synthesis", false, 2},
 };
+
+static void net_name(char name[40], int role, uint32_t index) {
+    snprintf(name, 40, roles[role].per_slice ? "%s %u" : "%s", roles[role].name, index);
+}
 
 static vqz_status parse_net(vqz_net_def *def, unsigned inputs, const char *name, vqz_reader *r, vqz_arena *a, vqz_error *e) {
     def->ntensors = vqz_read8(r);
@@ -100,7 +104,7 @@ vqz_status vqz_parse_nets(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *
     for (int role = 0; role < VQZ_NET_ROLES; role++)
         for (uint32_t i = 0; i < (roles[role].per_slice ? m->S : 1); i++) {
             char name[40];
-            snprintf(name, sizeof name, roles[role].per_slice ? "%s %u" : "%s", roles[role].name, i);
+            net_name(name, role, i);
             unsigned got_role = vqz_read8(r), got_index = vqz_read8(r);
             if (got_role != (unsigned)role || got_index != i) return BAD("NETS section: network %s expected, found role %u index %u", name, got_role, got_index);
             VQZ_TRY(parse_net(&m->def[role][i], roles[role].inputs, name, r, a, e));
@@ -126,7 +130,23 @@ static vqz_status check_scale(const vqz_net *net, int role, const char *name, vq
     return VQZ_OK;
 }
 
-vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, const vqz_nets **nets, vqz_error *e) {
+vqz_status vqz_check_nets(vqz_model *m, bool proven, vqz_error *e) {
+    for (int role = 0; role < VQZ_NET_ROLES; role++)
+        for (uint32_t i = 0; i < (roles[role].per_slice ? m->S : 1); i++) {
+            char name[40];
+            vqz_net_def *d = &m->def[role][i];
+            net_name(name, role, i);
+            if (proven) VQZ_TRY(vqz_net_describe(&d->net, &m->mem, name, d->tensors, d->ntensors, d->inputs, d->layers, d->nlayers, e));
+            else VQZ_TRY(vqz_net_create(&d->net, &m->mem, NULL, name, d->tensors, d->ntensors, d->inputs, d->layers, d->nlayers, e));
+            VQZ_TRY(check_scale(d->net, role, name, e));
+        }
+    uint32_t num, den;
+    vqz_net_reach(m->def[VQZ_NET_SYNTHESIS][0].net, &m->synthesis_ring, &num, &den);
+    /* a tile row may be as low as 2 positions, and pixels wait for one row below theirs only */
+    return m->synthesis_ring > 2 ? BAD("synthesis: a pixel depends on latents %u positions away, at most 2 are allowed", m->synthesis_ring) : VQZ_OK;
+}
+
+vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, unsigned wanted, const vqz_nets **nets, vqz_error *e) {
     vqz_status s = VQZ_OK;
     *nets = NULL;
     if (!k) return vqz_fail(e, VQZ_ERR_UNSUPPORTED, VQZ_NO_OFFSET, "this machine or build has no such kernels");
@@ -134,22 +154,12 @@ vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, const vqz_nets **n
     vqz_nets *n = m->nets;
     while (n < m->nets + VQZ_VARIANTS && n->kernels && n->kernels != k) n++;
     if (n == m->nets + VQZ_VARIANTS) s = VQZ_ERR_INTERNAL;
-    for (int role = 0; role < VQZ_NET_ROLES && s == VQZ_OK && !n->kernels; role++)
-        for (uint32_t i = 0; i < (roles[role].per_slice ? m->S : 1) && s == VQZ_OK; i++) {
-            char name[40];
+    else n->kernels = k;
+    for (int role = 0; role < VQZ_NET_ROLES && s == VQZ_OK; role++)
+        for (uint32_t i = 0; (wanted >> role & 1) && i < (roles[role].per_slice ? m->S : 1) && s == VQZ_OK; i++) {
             const vqz_net_def *d = &m->def[role][i];
-            if (n->net[role][i]) continue;    /* left by an attempt that ran out of memory */
-            snprintf(name, sizeof name, roles[role].per_slice ? "%s %u" : "%s", roles[role].name, i);
-            s = vqz_net_create(&n->net[role][i], &m->mem, k, name, d->tensors, d->ntensors, d->inputs, d->layers, d->nlayers, e);
-            if (s == VQZ_OK) s = check_scale(n->net[role][i], role, name, e);
+            if (!n->net[role][i]) s = vqz_net_pack(&n->net[role][i], d->net, k, d->layers, &m->mem, e);
         }
-    if (s == VQZ_OK && !n->kernels) {
-        uint32_t num, den;
-        vqz_net_reach(n->net[VQZ_NET_SYNTHESIS][0], &n->synthesis_ring, &num, &den);
-        /* a tile row may be as low as 2 positions, and pixels wait for one row below theirs only */
-        if (n->synthesis_ring > 2) s = BAD("synthesis: a pixel depends on latents %u positions away, at most 2 are allowed", n->synthesis_ring);
-        else n->kernels = k;
-    }
     pthread_mutex_unlock(&m->lock);
     if (s == VQZ_OK) *nets = n;
     return s;

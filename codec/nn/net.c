@@ -11,16 +11,14 @@ static void fill_layer(vqz_net *net, vqz_layer *l, const vqz_layer_def *def) {
     if (has_add(def)) l->add = net->tensors[def->add];
 }
 
-vqz_status vqz_net_create(vqz_net **out, vqz_memory *mem, const vqz_kernels *kernels, const char *name,
-                          const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
-                          const vqz_layer_def *layers, unsigned nlayers, vqz_error *error) {
+vqz_status vqz_net_describe(vqz_net **out, vqz_memory *mem, const char *name, const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
+                            const vqz_layer_def *layers, unsigned nlayers, vqz_error *error) {
     *out = NULL;
     vqz_scale scales[VQZ_NET_TENSORS];
     VQZ_TRY(vqz_net_check(name, tensors, ntensors, inputs, layers, nlayers, scales, error));
     void *p;
     VQZ_TRY(vqz_alloc(mem, &p, 1, sizeof(vqz_net) + nlayers * sizeof(vqz_layer), error));
     vqz_net *net = p;
-    net->kernels = kernels;
     net->ntensors = ntensors;
     net->inputs = inputs;
     net->nlayers = nlayers;
@@ -32,14 +30,44 @@ vqz_status vqz_net_create(vqz_net **out, vqz_memory *mem, const vqz_kernels *ker
         fill_layer(net, l, &layers[i]);
         net->last_use[l->def.src] = net->last_use[l->def.dst] = (uint8_t)i;
         if (has_add(&l->def)) net->last_use[l->def.add] = (uint8_t)i;
-        vqz_status s = kernels->pack(l, &layers[i], mem, error);
-        if (s != VQZ_OK) {
-            vqz_net_free(net, mem);
-            return s;
-        }
     }
     *out = net;
     return VQZ_OK;
+}
+
+vqz_status vqz_net_pack(vqz_net **out, const vqz_net *net, const vqz_kernels *kernels, const vqz_layer_def *layers, vqz_memory *mem, vqz_error *error) {
+    void *p;
+    const size_t bytes = sizeof(vqz_net) + net->nlayers * sizeof(vqz_layer);
+    *out = NULL;
+    VQZ_TRY(vqz_alloc(mem, &p, 1, bytes, error));
+    vqz_net *packed = memcpy(p, net, bytes);
+    packed->kernels = kernels;
+    packed->layers = (vqz_layer *)(packed + 1);
+    for (unsigned i = 0; i < net->nlayers; i++) {
+        vqz_status s = kernels->pack(&packed->layers[i], &layers[i], mem, error);
+        if (s != VQZ_OK) {
+            vqz_net_free(packed, mem);
+            return s;
+        }
+    }
+    *out = packed;
+    return VQZ_OK;
+}
+
+vqz_status vqz_net_create(vqz_net **out, vqz_memory *mem, const vqz_kernels *kernels, const char *name,
+                          const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
+                          const vqz_layer_def *layers, unsigned nlayers, vqz_error *error) {
+    vqz_net *net;
+    *out = NULL;
+    VQZ_TRY(vqz_net_describe(&net, mem, name, tensors, ntensors, inputs, layers, nlayers, error));
+    vqz_status s = vqz_net_prove(name, tensors, layers, nlayers, error);
+    if (s == VQZ_OK && !kernels) {
+        *out = net;
+        return s;
+    }
+    if (s == VQZ_OK) s = vqz_net_pack(out, net, kernels, layers, mem, error);
+    vqz_net_free(net, mem);
+    return s;
 }
 
 void vqz_net_free(vqz_net *net, vqz_memory *mem) {

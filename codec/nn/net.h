@@ -26,8 +26,10 @@ struct vqz_net {
     vqz_layer *layers;
 };
 
-/* Every rule for a network, in net_check.c; fills scales. An input other than the first has the size of the layer that it is
- * first added to, or that of input 0 if it is used in another way first. */
+/* Every rule for a network but the bounds, in net_check.c; fills scales. An input other than the first has the size of the layer
+ * that it is first added to, or that of input 0 if it is used in another way first. */
 vqz_status vqz_net_check(const char *name, const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
                          const vqz_layer_def *layers, unsigned nlayers, vqz_scale *scales, vqz_error *error);
+/* The bounds of the accumulators, for a network that has passed the other rules. */
+vqz_status vqz_net_prove(const char *name, const vqz_tensor_def *tensors, const vqz_layer_def *layers, unsigned nlayers, vqz_error *error);
 #endif

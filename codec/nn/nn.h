@@ -43,10 +43,16 @@ const char *vqz_kernels_name(const vqz_kernels *k);
 typedef struct vqz_net vqz_net;           /* immutable after creation: share it between threads */
 /* Checks the layers (shapes, ranges, single assignment, accumulator bounds from the actual weights: spec/arithmetic.md
  * section 5 and spec/model.md), then packs the weights for `kernels`. `name` goes into error texts ("context trunk 2").
- * tensors[0 .. inputs-1] are the inputs; the output is the last layer's dst. */
+ * tensors[0 .. inputs-1] are the inputs; the output is the last layer's dst.
+ * kernels NULL: nothing is packed. Such a network tells its reach and work, and can be packed later. */
 vqz_status vqz_net_create(vqz_net **net, vqz_memory *mem, const vqz_kernels *kernels, const char *name,
                           const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
                           const vqz_layer_def *layers, unsigned nlayers, vqz_error *error);
+/* The same with kernels NULL, without the bounds: only for layers that are known to have passed that check. */
+vqz_status vqz_net_describe(vqz_net **net, vqz_memory *mem, const char *name, const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
+                            const vqz_layer_def *layers, unsigned nlayers, vqz_error *error);
+/* A copy of `net`, which was made from these layers, that runs on `kernels`. */
+vqz_status vqz_net_pack(vqz_net **packed, const vqz_net *net, const vqz_kernels *kernels, const vqz_layer_def *layers, vqz_memory *mem, vqz_error *error);
 void vqz_net_free(vqz_net *net, vqz_memory *mem);
 /* Output size for an input 0 of h x w, and the bytes of scratch that vqz_net_run needs (64-byte aligned). Inputs are at most
  * 2^14 positions per side; VQZ_ERR_LIMIT where the scratch does not fit in size_t. */

@@ -77,7 +77,7 @@ static vqz_status count_tile(vqz_counts *c, const vqz_nets *nets, const vqz_head
 static vqz_status count_events(vqz_counts *c, vqz_demux *d, const uint8_t *data, size_t size, vqz_error *e) {
     const vqz_nets *nets;
     const vqz_head *head = NULL;
-    VQZ_TRY(vqz_model_nets(c->m, vqz_kernels_get(VQZ_CPU_AUTO), &nets, e));
+    VQZ_TRY(vqz_model_nets(c->m, vqz_kernels_get(VQZ_CPU_AUTO), VQZ_NETS_CONTEXT, &nets, e));
     VQZ_TRY(vqz_demux_send(d, data, size, e));
     vqz_demux_flush(d);
     for (;;) {
