@@ -4,7 +4,10 @@
 
 enum {
     VQZ_FEATURE_AVX2 = 1,
-    VQZ_FEATURE_AVX512VNNI = 2   /* F, BW, DQ, VL, VBMI and VNNI: all that the *_avx512.c files are compiled for */
+    VQZ_FEATURE_AVXVNNI = 2,
+    VQZ_FEATURE_AVX512VNNI = 4,  /* F, BW, DQ, VL and VNNI: all that the *_avx512.c files are compiled for */
+    VQZ_FEATURE_NEON = 8,
+    VQZ_FEATURE_NEONDOT = 16
 };
 
 /* A set of the above; a feature counts only if the system saves its registers. Asks the processor anew each time. */

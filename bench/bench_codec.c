@@ -43,7 +43,6 @@ typedef struct timing {       /* seconds of each run */
     double encode_peak, decode_peak;   /* bytes of memory; 0 where not measured */
 } timing;
 
-static const char *const cpu_names[] = {"auto", "scalar", "avx2", "avx512vnni"};
 
 static void fail(const char *what, const char *why) {
     fprintf(stderr, "bench_codec: %s: %s\n", what, why);
@@ -274,8 +273,8 @@ int main(int argc, char **argv) {
         case 'w': with_webp = true; break;
         case 'j': if (!(json = fopen(optarg, "a"))) fail(optarg, "cannot open"); break;
         case 'c':
-            for (settings.cpu = 0; settings.cpu < 4 && strcmp(optarg, cpu_names[settings.cpu]); settings.cpu++) {}
-            if (settings.cpu == 4) fail(optarg, "cpu is auto, scalar, avx2 or avx512vnni");
+            for (settings.cpu = 0; vqz_cpu_name(settings.cpu) && strcmp(optarg, vqz_cpu_name(settings.cpu)); settings.cpu++) {}
+            if (!vqz_cpu_name(settings.cpu)) fail(optarg, "no such cpu");
             break;
         default: return 2;
         }
@@ -289,7 +288,7 @@ int main(int argc, char **argv) {
     vqz_decoder *probe;   /* is this instruction set here? */
     vqz_status s = vqz_decoder_open(&probe, &settings, NULL);
     if (s == VQZ_ERR_UNSUPPORTED) {
-        fprintf(stderr, "bench_codec: this machine has no %s\n", cpu_names[settings.cpu]);
+        fprintf(stderr, "bench_codec: this machine has no %s\n", vqz_cpu_name(settings.cpu));
         return 0;
     }
     check(s, NULL);
@@ -331,7 +330,7 @@ int main(int argc, char **argv) {
     }
     ours.size = file.size;
     if (with_webp) print_row(json, &p, "webp -m 4", "-", threads, &webp, runs, NULL);
-    print_row(json, &p, "vqz", cpu_names[settings.cpu], threads, &ours, runs, with_webp ? &webp : NULL);
+    print_row(json, &p, "vqz", vqz_cpu_name(settings.cpu), threads, &ours, runs, with_webp ? &webp : NULL);
 #ifdef BENCH_WEBP
     free(pixels);
     free(webp_file.data);

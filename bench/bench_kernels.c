@@ -1,7 +1,6 @@
 /* Speed of typical layers with every kernel variant, beside the machine's own peak.
  * Usage: bench_kernels [milliseconds per measurement, default 100] */
 #include "base/bytes.h"
-#include "base/cpu.h"
 #include "codec/nn/nn.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,72 +100,99 @@ static double measure(const layer_case *c, const vqz_kernels *kernels, double bu
     return best;
 }
 
-/* ---- the machine's peak: independent chains of the multiply-add alone, GMAC/s ---------------------------- */
+/* ---- the machine's peak: independent chains of the multiply-add alone, GMAC/s; and its clock ---------------- */
 
+enum { CHAINS = 12, ROUNDS = 200000, TRIES = 20 };
 #if defined(__x86_64__)
 #include <immintrin.h>
-enum { CHAINS = 12, ROUNDS = 200000, TRIES = 20 };
 
-__attribute__((target("avx512f,avx512vnni"))) static double peak_avx512(void) {
-    double best = 1;
-    for (int t = 0; t < TRIES; t++) {
-        __m512i acc[CHAINS], a = _mm512_set1_epi32(t), b = _mm512_set1_epi32(t + 1);
-        for (int i = 0; i < CHAINS; i++) acc[i] = a;
-        double start = now();
-        for (int r = 0; r < ROUNDS; r++) {
-#define STEP(i) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(acc[i]) : "v"(a), "v"(b));
-            STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
-#undef STEP
-        }
-        double s = now() - start;
-        if (s < best) best = s;
+#define STEPS STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
+#define PEAK(name, isa, vector, set1, macs)                                       \
+    __attribute__((target(isa))) static double name(void) {                       \
+        double best = 1;                                                          \
+        for (int t = 0; t < TRIES; t++) {                                         \
+            vector acc[CHAINS], a = set1(t), b = set1(t + 1), p = a;              \
+            for (int i = 0; i < CHAINS; i++) acc[i] = a;                          \
+            double start = now();                                                 \
+            for (int r = 0; r < ROUNDS; r++) { STEPS }                            \
+            double s = now() - start;                                             \
+            if (s < best) best = s;                                               \
+            (void)p;                                                              \
+        }                                                                         \
+        return (double)(macs) * CHAINS * ROUNDS / best * 1e-9;                    \
     }
-    return 64.0 * CHAINS * ROUNDS / best * 1e-9;
-}
-
-__attribute__((target("avx2"))) static double peak_avx2(void) {
-    double best = 1;
-    for (int t = 0; t < TRIES; t++) {
-        __m256i acc[CHAINS], a = _mm256_set1_epi32(t), b = _mm256_set1_epi32(t + 1), p;
-        for (int i = 0; i < CHAINS; i++) acc[i] = a;
-        double start = now();
-        for (int r = 0; r < ROUNDS; r++) {
 #define STEP(i) __asm__ volatile("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0" : "+x"(acc[i]), "=&x"(p) : "x"(a), "x"(b));
-            STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
+PEAK(peak_avx2, "avx2", __m256i, _mm256_set1_epi32, 16)
 #undef STEP
-        }
-        double s = now() - start;
-        if (s < best) best = s;
-    }
-    return 16.0 * CHAINS * ROUNDS / best * 1e-9;
+#define STEP(i) __asm__ volatile("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc[i]) : "x"(a), "x"(b));
+PEAK(peak_avxvnni, "avx2", __m256i, _mm256_set1_epi32, 32)
+#undef STEP
+#define STEP(i) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(acc[i]) : "v"(a), "v"(b));
+PEAK(peak_avx512, "avx512f,avx512vnni", __m512i, _mm512_set1_epi32, 64)
+#undef STEP
+
+static double peak_of(unsigned cpu) {
+    return cpu == VQZ_CPU_AVX2 ? peak_avx2() : cpu == VQZ_CPU_AVXVNNI ? peak_avxvnni() : cpu == VQZ_CPU_AVX512VNNI ? peak_avx512() : 0;
 }
 #else
-static double peak_avx512(void) { return 0; }
-static double peak_avx2(void) { return 0; }
+static double peak_of(unsigned cpu) {
+    (void)cpu;
+    return 0;
+}
 #endif
 
+/* 10^9 cycles per second, from a chain of additions of one cycle each; 0 where none is written for this processor. */
+static double clock_rate(void) {
+    double best = 1;
+#if defined(__x86_64__) || defined(__aarch64__)
+    uint64_t x = 1;
+    for (int t = 0; t < TRIES; t++) {
+        double start = now();
+        for (int r = 0; r < ROUNDS; r++) {
+#ifdef __x86_64__
+#define ADD __asm__ volatile("add %0, %0" : "+r"(x) : : "cc");
+#else
+#define ADD __asm__ volatile("add %0, %0, %0" : "+r"(x));
+#endif
+            ADD ADD ADD ADD ADD ADD ADD ADD
+        }
+        double s = now() - start;
+        if (s < best) best = s;
+    }
+    return 8.0 * ROUNDS / best * 1e-9;
+#else
+    return 0;
+#endif
+}
+
 int main(int argc, char **argv) {
-    const double budget = (argc > 1 ? atof(argv[1]) : 100) * 1e-3;
-    static const unsigned cpus[] = {VQZ_CPU_SCALAR, VQZ_CPU_AVX2, VQZ_CPU_AVX512VNNI};
-    const unsigned features = vqz_cpu_features();
-    const double peaks[] = {0, features & VQZ_FEATURE_AVX2 ? peak_avx2() : 0, features & VQZ_FEATURE_AVX512VNNI ? peak_avx512() : 0};
-    printf("peak of multiply-adds: vpmaddwd %.0f GMAC/s, vpdpbusd %.0f GMAC/s (16-bit inputs: half)\n", peaks[1], peaks[2]);
-    printf("GMAC/s (requant: 10^9 elements/s), %% of the 8-bit peak of its instruction; one thread, best run\n%-28s", "");
-    for (int v = 0; v < 3; v++)
-        if (vqz_kernels_get(cpus[v])) printf("%17s", vqz_kernels_name(vqz_kernels_get(cpus[v])));
+    const double budget = (argc > 1 ? atof(argv[1]) : 100) * 1e-3, clock = clock_rate();
+    enum { MOST = 16 };
+    unsigned cpus[MOST], n = 0;
+    double peaks[MOST];
+    for (unsigned cpu = VQZ_CPU_SCALAR; vqz_cpu_name(cpu) && n < MOST; cpu++)
+        if (vqz_cpu_pick(cpu)) cpus[n++] = cpu;
+    printf("GMAC/s, %% of the variant's peak of 8-bit multiply-adds, cycles per MAC (requant: per element); one thread, best run\n%-27s", "");
+    for (unsigned v = 0; v < n; v++) printf("%24s", vqz_cpu_name(cpus[v]));
+    printf("\n%-27s", "peak, GMAC/s");
+    for (unsigned v = 0; v < n; v++) {
+        peaks[v] = peak_of(cpus[v]);
+        if (peaks[v] > 0) printf("%24.0f", peaks[v]);
+        else printf("%24s", "-");
+    }
     printf("\n");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const layer_case *c = &cases[i];
-        printf("%-28s", c->name);
-        for (int v = 0; v < 3; v++) {
-            const vqz_kernels *k = vqz_kernels_get(cpus[v]);
+        printf("%-27s", c->name);
+        for (unsigned v = 0; v < n; v++) {
             uint64_t macs = 0;
-            if (!k) continue;
-            double s = measure(c, k, budget, &macs);
+            double s = measure(c, vqz_kernels_get(cpus[v]), budget, &macs);
             if (c->requant) macs = (uint64_t)c->h * c->w * c->cin;
-            double rate = s > 0 ? (double)macs / s * 1e-9 : 0;
-            if (peaks[v] > 0 && !c->requant) printf("%11.1f %4.0f%%", rate, 100 * rate / peaks[v]);
-            else printf("%11.1f      ", rate);
+            const double rate = s > 0 ? (double)macs / s * 1e-9 : 0;
+            printf("%10.1f", rate);
+            if (peaks[v] > 0 && !c->requant) printf(" %3.0f%%", 100 * rate / peaks[v]);
+            else printf("    -");
+            printf(" %8.4f", rate > 0 ? clock / rate : 0);
             fflush(stdout);
         }
         printf("\n");

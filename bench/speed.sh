@@ -50,7 +50,7 @@ threads=(1)
 [ "$(nproc)" -eq 1 ] || threads+=("$(nproc)")
 for picture in "${pictures[@]}"; do
     for t in "${threads[@]}"; do
-        for cpu in avx512vnni avx2 scalar; do
+        for cpu in avx512vnni avxvnni avx2 neondot neon scalar; do
             # the reference kernels are slow: small pictures only, one run
             n=$runs
             if [ $cpu = scalar ]; then

@@ -36,7 +36,7 @@ void help_overview(FILE *to) {
             vqz_version());
     for (int i = 0; i < CMD_COUNT; i++) fprintf(to, "  vqz %-8s %s\n", commands[i].name, commands[i].summary);
     fprintf(to, "\n  vqz encode photo.jpg     writes photo.vqz\n  vqz decode photo.vqz     writes photo.png\n"
-                "\n\"vqz help COMMAND\" lists the options of a command, \"vqz --version\" prints the version.\n");
+                "\n\"vqz help COMMAND\" lists the options of a command, \"vqz --version\" prints the version and the kernels in use.\n");
 }
 
 void help_command(FILE *to, command_id c) {
@@ -112,6 +112,7 @@ void help_man(FILE *to) {
     fputs(
         ".SH EXIT STATUS\n.TP\n0\nEverything was done.\n.TP\n1\nSome file failed; the others were done. Each failure is one line on standard error: "
         "\"vqz: FILE: at byte N: reason\".\n.TP\n2\nThe command line was not understood; nothing was done.\n"
+        ".SH ENVIRONMENT\n.TP\nVQZ_CPU\nThe kernels to use where no \\-\\-cpu is given.\n"
         ".SH FILES\nOutputs are written under a temporary name (\\&.NAME.XXXXXX) in their folder and renamed when complete: a file under its final name is whole.\n"
         ".SH EXAMPLES\n",
         to);

@@ -1,6 +1,13 @@
 /* vqz: the command-line program. It uses the public interface of the library only. */
 #include "cli/commands.h"
 
+static void print_version(void) {
+    printf("vqz %s\nkernels: %s; this machine and build have", vqz_version(), vqz_cpu_name(vqz_cpu_pick(VQZ_CPU_AUTO)));
+    for (uint32_t cpu = VQZ_CPU_SCALAR; vqz_cpu_name(cpu); cpu++)
+        if (vqz_cpu_pick(cpu)) printf(" %s", vqz_cpu_name(cpu));
+    printf("\n");
+}
+
 int main(int argc, char **argv) {
     options o;
     int code = EXIT_USAGE;
@@ -13,7 +20,7 @@ int main(int argc, char **argv) {
         code = EXIT_DONE;
         break;
     case PARSE_VERSION:
-        printf("vqz %s\n", vqz_version());
+        print_version();
         code = EXIT_DONE;
         break;
     case PARSE_FAILED: break;

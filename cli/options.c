@@ -35,7 +35,7 @@ const option_row option_table[] = {
     {OPT_JSON, "json", NULL, I | C | M, "print JSON, one object per line"},
     {OPT_MODEL, "model", "FILE", FILES | M, "use this model beside the built-in ones; encode uses it instead"},
     {'j', "threads", "N", CODEC, "threads; default one per core. Changes no byte of the result"},
-    {OPT_CPU, "cpu", "NAME", CODEC, "auto, scalar, avx2 or avx512vnni. Changes no byte of the result"},
+    {OPT_CPU, "cpu", "NAME", CODEC, "kernels: auto or one that vqz --version lists; default $VQZ_CPU, else auto. Changes no byte of the result"},
     {OPT_MAX_PIXELS, "max-pixels", "N", FILES, "refuse larger pictures; default and limit 268435456"},
     {OPT_MEMORY, "memory", "N", FILES, "refuse to allocate more for one picture; default 4Gi"},
     {'v', "verbose", NULL, E | D | V, "a line for every file"},
@@ -127,9 +127,19 @@ static bool parse_name(const char *text, const char *const *names, unsigned *val
     return false;
 }
 
+static bool parse_cpu(const char *text, uint32_t *cpu) {
+    const char *name;
+    for (uint32_t i = 0; (name = vqz_cpu_name(i)); i++)
+        if (strcmp(text, name) == 0) {
+            *cpu = i;
+            return true;
+        }
+    return false;
+}
+
 /* Stores one option; returns NULL, or what was expected instead. */
 static const char *apply(options *o, int id, const char *arg) {
-    static const char *const cpus[] = {"auto", "scalar", "avx2", "avx512vnni", NULL}, *const matrices[] = {"auto", "bt601", "bt709", NULL};
+    static const char *const matrices[] = {"auto", "bt601", "bt709", NULL};
     vqz_settings *s = &o->config.settings;
     double real;
     long whole;
@@ -179,8 +189,7 @@ static const char *apply(options *o, int id, const char *arg) {
         s->threads = (uint32_t)whole;
         break;
     case OPT_CPU:
-        if (!parse_name(arg, cpus, &which)) return "auto, scalar, avx2 or avx512vnni";
-        s->cpu = which;
+        if (!parse_cpu(arg, &s->cpu)) return "auto or a name that vqz --version lists";
         break;
     case OPT_MAX_PIXELS:
         if (!parse_bytes(arg, &s->max_pixels) || !s->max_pixels || s->max_pixels > VQZ_MAX_PIXELS) return "a number from 1 to 268435456";
@@ -282,6 +291,14 @@ parse_result options_parse(options *o, int argc, char **argv) {
         return PARSE_FAILED;
     }
     o->command = (command_id)c;
+    const char *cpu = getenv("VQZ_CPU");
+    if (cpu && *cpu && (CODEC & BIT(c))) {
+        const char *expected = apply(o, OPT_CPU, cpu);
+        if (expected) {
+            fprintf(stderr, "vqz %s: VQZ_CPU=%s: expected %s\n", commands[c].name, cpu, expected);
+            return PARSE_FAILED;
+        }
+    }
     char letters[TABLE_MAX];
     struct option longs[TABLE_MAX];
     getopt_tables(o->command, letters, longs);

@@ -17,6 +17,9 @@ vqz_status vqz_settings_read(vqz_settings *to, const vqz_settings *from, vqz_err
     if (to->max_pixels == 0 || to->max_pixels > VQZ_MAX_PIXELS) to->max_pixels = VQZ_MAX_PIXELS;
     if (to->tile_size && (to->tile_size % 64 || to->tile_size < 128 || to->tile_size > 1024))
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "settings: tile size must be a multiple of 64 from 128 to 1024");
-    if (!vqz_kernels_get(to->cpu)) return vqz_fail(e, VQZ_ERR_UNSUPPORTED, VQZ_NO_OFFSET, "settings: this machine or build lacks the asked-for kernels");
+    if (!vqz_kernels_get(to->cpu)) {
+        const char *name = vqz_cpu_name(to->cpu);
+        return vqz_fail(e, VQZ_ERR_UNSUPPORTED, VQZ_NO_OFFSET, "settings: this machine or build lacks the kernels %s (%u)", name ? name : "?", to->cpu);
+    }
     return VQZ_OK;
 }

@@ -1,4 +1,4 @@
-/* Networks with random contents, and running them, for test_nn.c and test_net.c. Include after cmocka.h. */
+/* Networks with random contents, and running them, for test_kernels.c, test_nn.c and test_net.c. Include after cmocka.h. */
 #ifndef VQZ_TESTS_NN_BUILDER_H
 #define VQZ_TESTS_NN_BUILDER_H
 #include "base/bytes.h"
@@ -133,19 +133,21 @@ static inline image random_image(builder *b, const vqz_tensor_def *d, uint32_t h
     return i;
 }
 
-static inline vqz_net *create(const builder *b, vqz_memory *mem, unsigned cpu) {
+static inline vqz_net *create_on(const builder *b, vqz_memory *mem, const vqz_kernels *kernels) {
     vqz_net *net;
     vqz_error e = {0};
-    vqz_status s = vqz_net_create(&net, mem, vqz_kernels_get(cpu), "test", b->tensors, b->ntensors, b->inputs, b->layers, b->nlayers, &e);
+    vqz_status s = vqz_net_create(&net, mem, kernels, "test", b->tensors, b->ntensors, b->inputs, b->layers, b->nlayers, &e);
     if (s != VQZ_OK) fail_msg("%s", e.text);
     return net;
 }
 
+static inline vqz_net *create(const builder *b, vqz_memory *mem, unsigned cpu) { return create_on(b, mem, vqz_kernels_get(cpu)); }
+
 /* Runs with scratch of exactly the planned size. */
-static inline image run(const builder *b, unsigned cpu, const vqz_view *in, uint32_t gap, vqz_net_trace trace, void *user) {
+static inline image run_on(const builder *b, const vqz_kernels *kernels, const vqz_view *in, uint32_t gap, vqz_net_trace trace, void *user) {
     vqz_memory mem;
     vqz_memory_init(&mem, 1 << 28);
-    vqz_net *net = create(b, &mem, cpu);
+    vqz_net *net = create_on(b, &mem, kernels);
     uint32_t h, w;
     size_t bytes;
     vqz_error e = {0};
@@ -160,21 +162,16 @@ static inline image run(const builder *b, unsigned cpu, const vqz_view *in, uint
     return out;
 }
 
-static const unsigned variants[] = {VQZ_CPU_AVX2, VQZ_CPU_AVX512VNNI};
-enum { VARIANTS = sizeof variants / sizeof *variants };
+static inline image run(const builder *b, unsigned cpu, const vqz_view *in, uint32_t gap, vqz_net_trace trace, void *user) {
+    return run_on(b, vqz_kernels_get(cpu), in, gap, trace, user);
+}
 
-/* Every variant that this machine has gives the reference's bytes, gaps between positions included. */
-static inline void compare_variants(const builder *b, const vqz_view *in, uint32_t gap, const char *what) {
-    image ref = run(b, VQZ_CPU_SCALAR, in, gap, NULL, NULL);
-    for (unsigned v = 0; v < VARIANTS; v++) {
-        const vqz_kernels *k = vqz_kernels_get(variants[v]);
-        if (!k) continue;
-        image out = run(b, variants[v], in, gap, NULL, NULL);
-        for (size_t i = 0; i < ref.size; i++)
-            if (out.bytes[i] != ref.bytes[i])
-                fail_msg("%s, %s: byte %zu of %zu is %u, not %u", vqz_kernels_name(k), what, i, ref.size, out.bytes[i], ref.bytes[i]);
-        free(out.bytes);
-    }
+/* A variant gives the reference's bytes, gaps between positions included. */
+static inline void compare(const builder *b, const vqz_kernels *kernels, const char *name, const vqz_view *in, uint32_t gap, const char *what) {
+    image ref = run(b, VQZ_CPU_SCALAR, in, gap, NULL, NULL), out = run_on(b, kernels, in, gap, NULL, NULL);
+    for (size_t i = 0; i < ref.size; i++)
+        if (out.bytes[i] != ref.bytes[i]) fail_msg("%s, %s: byte %zu of %zu is %u, not %u", name, what, i, ref.size, out.bytes[i], ref.bytes[i]);
+    free(out.bytes);
     free(ref.bytes);
 }
 

@@ -55,12 +55,25 @@ run 0 "$vqz" verify -v a.vqz
 says "a.vqz: good"
 
 # ---- the same bytes and pixels whatever the processor, the threads and the way in and out
-for cpu in scalar avx2 avx512vnni; do
-    "$vqz" encode --cpu $cpu -j 3 -q 60 -o cpu.vqz a.ppm 2>err || { grep -q "cpu\|support\|lack" err || bad "--cpu $cpu: $(cat err)"; continue; }
+run 0 "$vqz" --version
+here=$(sed -n 's/^kernels: .* have //p' out)
+case " $here " in *" scalar "*) ;; *) bad "vqz --version lists no kernels: $(cat out)" ;; esac
+for cpu in auto $here; do
+    run 0 "$vqz" encode --cpu $cpu -j 3 -q 60 -o cpu.vqz a.ppm
     same a.vqz cpu.vqz
-    run 0 "$vqz" decode --cpu $cpu -j 1 -o cpu.png a.vqz
+    run 0 env VQZ_CPU=$cpu "$vqz" decode -j 1 -o cpu.png a.vqz
     same a.png cpu.png
 done
+for cpu in avx2 neon; do     # no machine has both
+    case " $here " in *" $cpu "*) continue ;; esac
+    run 1 env VQZ_CPU=$cpu "$vqz" encode -o lacks.vqz a.ppm
+    says "lacks the kernels $cpu"
+    run 0 env VQZ_CPU=$cpu "$vqz" encode --cpu scalar -o cpu.vqz a.ppm
+done
+run 2 "$vqz" encode --cpu fast -o cpu.vqz a.ppm
+says "--cpu fast: expected auto"
+run 2 env VQZ_CPU=fast "$vqz" encode -o cpu.vqz a.ppm
+says "VQZ_CPU=fast: expected auto"
 "$vqz" encode -q 60 - <a.ppm >pipe.vqz || bad "encode in a pipe"
 same a.vqz pipe.vqz
 "$vqz" encode -q 60 -o - a.ppm | "$vqz" decode - | cmp -s - a.png || bad "PNG through two pipes"

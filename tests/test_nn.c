@@ -1,5 +1,5 @@
-/* The layers of the network engine: the scalar reference against numbers worked out by hand, every other variant against the
- * reference (op x variant), and whole networks against their layers one by one. */
+/* The layers of the network engine: the scalar reference against numbers worked out by hand, whole networks against their layers
+ * one by one, and the choice of kernels. test_kernels.c compares every other variant with the reference. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,74 +94,6 @@ static void test_reference_requant(void **state) {
     drop(&b);
 }
 
-/* ---- op x variant -------------------------------------------------------------------------------------- */
-
-static const uint16_t channel_counts[] = {1, 3, 4, 12, 16, 33, 48, 65, 128};
-static const uint16_t shapes[][2] = {{1, 1}, {1, 13}, {3, 5}, {17, 9}, {2, 2}, {9, 1}, {4, 24}};
-
-static unsigned random_tensor(builder *b, unsigned type, unsigned channels) {
-    static const uint16_t bounds[] = {32768, 2047, 1, 32767};
-    return tensor(b, (vqz_type)type, channels, 1 + rnd(b, channels), bounds[rnd(b, 4)]);
-}
-
-static void one_layer(uint32_t seed, unsigned op, unsigned k, unsigned stride, unsigned in, unsigned out, unsigned act, const uint16_t *shape) {
-    builder b = {.seed = seed * 2654435761u + 1};
-    static const uint8_t shuffles[] = {1, 1, 2, 4};
-    const unsigned shuffle = shuffles[rnd(&b, 4)], add = rnd(&b, 6), style = rnd(&b, STYLES);
-    unsigned cin = channel_counts[rnd(&b, 9)], kept = channel_counts[rnd(&b, shuffle == 4 ? 7 : 9)];
-    if (k == 5 && cin > 65) cin = 65;
-    if (op == VQZ_OP_REQUANT) cin = kept * shuffle * shuffle;
-    random_tensor(&b, in, cin);
-    const bool has_add = add < 4;
-    if (has_add) random_tensor(&b, add, kept * shuffle * shuffle);
-    b.inputs = b.ntensors;
-    const unsigned dst = random_tensor(&b, out, kept);
-    vqz_layer_def *l = layer(&b, op, k, 0, dst, has_add ? 1 : VQZ_NO_TENSOR, shuffle);
-    l->stride = (uint8_t)stride;
-    l->act = (uint8_t)act;
-    l->pad_edge = (uint8_t)rnd(&b, 2);
-    fill_layer(&b, l, style);
-    image images[2] = {{0}, {0}};
-    images[0] = random_image(&b, &b.tensors[0], shape[0], shape[1], cin + (rnd(&b, 2) ? 0 : rnd(&b, 320)), style);
-    if (has_add)
-        images[1] = random_image(&b, &b.tensors[1], (shape[0] + stride - 1) / stride, (shape[1] + stride - 1) / stride, l->cout + rnd(&b, 2) * 7, style);
-    const vqz_view views[2] = {images[0].view, images[1].view};
-    char what[160];
-    snprintf(what, sizeof what, "seed %u: op %u k %u stride %u %ux%u, type %u (%u) to %u (%u), act %u, add %u, shuffle %u, style %u", (unsigned)seed, op,
-             k, stride, shape[0], shape[1], in, cin, out, l->cout, act, add, shuffle, style);
-    compare_variants(&b, views, rnd(&b, 2) * 5, what);
-    free(images[0].bytes);
-    free(images[1].bytes);
-    drop(&b);
-}
-
-static void test_convolutions(void **state) {
-    (void)state;
-    uint32_t seed = 1;
-    for (unsigned k = 1; k <= 5; k += 2)
-        for (unsigned stride = 1; stride <= 2; stride++)
-            for (unsigned in = 0; in < 4; in++)
-                for (unsigned out = 0; out < 4; out++)
-                    for (unsigned act = 0; act < 3; act++, seed++) one_layer(seed, VQZ_OP_CONV, k, stride, in, out, act, shapes[seed % 7]);
-}
-
-static void test_requants(void **state) {
-    (void)state;
-    uint32_t seed = 1000;
-    for (unsigned in = 0; in < 4; in++)
-        for (unsigned out = 0; out < 4; out++)
-            for (unsigned act = 0; act < 3; act++)
-                for (unsigned i = 0; i < 4; i++, seed++) one_layer(seed, VQZ_OP_REQUANT, 1, 1, in, out, act, shapes[seed % 7]);
-}
-
-/* Longer than what one job takes. */
-static void test_long_rows(void **state) {
-    (void)state;
-    static const uint16_t rows[] = {2, 523}, few[] = {2, 251};
-    for (uint32_t seed = 2000; seed < 2012; seed++) one_layer(seed, VQZ_OP_CONV, 1, 1 + seed / 2 % 2, seed % 4, seed / 4 % 4, seed % 3, rows);
-    for (uint32_t seed = 2012; seed < 2018; seed++) one_layer(seed, VQZ_OP_CONV, 3, 1 + seed % 2, seed % 4, seed / 4 % 4, seed % 3, few);
-}
-
 /* ---- whole networks -------------------------------------------------------------------------------------- */
 
 typedef struct tracer {
@@ -199,7 +131,6 @@ static void layer_by_layer(const builder *b, const vqz_view *in, image results[M
 
 static void test_whole_net(void **state) {
     (void)state;
-    static const unsigned all[] = {VQZ_CPU_SCALAR, VQZ_CPU_AVX2, VQZ_CPU_AVX512VNNI, VQZ_CPU_AUTO};
     static const uint32_t sizes[][2] = {{1, 1}, {7, 10}, {33, 26}};
     for (unsigned n = 0; n < 3; n++) {
         builder b = {.seed = 77 + n};
@@ -209,10 +140,10 @@ static void test_whole_net(void **state) {
         const vqz_view views[2] = {in.view, add.view};
         image expected[MAX];
         layer_by_layer(&b, views, expected);
-        for (unsigned v = 0; v < 4; v++) {
-            if (!vqz_kernels_get(all[v])) continue;
+        for (unsigned cpu = VQZ_CPU_AUTO; vqz_cpu_name(cpu); cpu++) {
+            if (!vqz_kernels_get(cpu)) continue;
             tracer t = {0};
-            image out = run(&b, all[v], views, 2, keep, &t);
+            image out = run(&b, cpu, views, 2, keep, &t);
             for (unsigned i = 0; i < b.nlayers; i++) {
                 assert_int_equal(t.results[i].size, expected[i].size);
                 assert_memory_equal(t.results[i].bytes, expected[i].bytes, expected[i].size);
@@ -229,21 +160,33 @@ static void test_whole_net(void **state) {
 
 static void test_selection(void **state) {
     (void)state;
+    static const struct {
+        unsigned cpu, feature;
+        const char *name;
+    } all[] = {      /* the fastest first */
+        {VQZ_CPU_AVX512VNNI, VQZ_FEATURE_AVX512VNNI, "avx512vnni"}, {VQZ_CPU_AVXVNNI, VQZ_FEATURE_AVXVNNI, "avxvnni"}, {VQZ_CPU_AVX2, VQZ_FEATURE_AVX2, "avx2"},
+        {VQZ_CPU_NEONDOT, VQZ_FEATURE_NEONDOT, "neondot"}, {VQZ_CPU_NEON, VQZ_FEATURE_NEON, "neon"}, {VQZ_CPU_SCALAR, 0, "scalar"},
+    };
     const unsigned features = vqz_cpu_features();
-    assert_string_equal(vqz_kernels_name(vqz_kernels_get(VQZ_CPU_SCALAR)), "scalar");
-    assert_true(!vqz_kernels_get(VQZ_CPU_AVX2) == !(features & VQZ_FEATURE_AVX2));
-    assert_true(!vqz_kernels_get(VQZ_CPU_AVX512VNNI) == !(features & VQZ_FEATURE_AVX512VNNI));
+    unsigned best = VQZ_CPU_AUTO;
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+        const bool here = (features & all[i].feature) == all[i].feature;
+        if (here && best == VQZ_CPU_AUTO) best = all[i].cpu;
+        assert_int_equal(vqz_cpu_pick(all[i].cpu), here ? all[i].cpu : VQZ_CPU_AUTO);
+        assert_true(!vqz_kernels_get(all[i].cpu) == !here);
+        assert_string_equal(vqz_cpu_name(all[i].cpu), all[i].name);
+    }
+    assert_int_equal(vqz_cpu_pick(VQZ_CPU_AUTO), best);
+    assert_ptr_equal(vqz_kernels_get(VQZ_CPU_AUTO), vqz_kernels_get(best));
+    assert_string_equal(vqz_cpu_name(VQZ_CPU_AUTO), "auto");
+    assert_null(vqz_cpu_name(99));
     assert_null(vqz_kernels_get(99));
-    const vqz_kernels *best = features & VQZ_FEATURE_AVX512VNNI ? vqz_kernels_get(VQZ_CPU_AVX512VNNI)
-                              : features & VQZ_FEATURE_AVX2     ? vqz_kernels_get(VQZ_CPU_AVX2) : vqz_kernels_get(VQZ_CPU_SCALAR);
-    assert_ptr_equal(vqz_kernels_get(VQZ_CPU_AUTO), best);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requantize), cmocka_unit_test(test_padding), cmocka_unit_test(test_reference_layer),
-        cmocka_unit_test(test_reference_requant), cmocka_unit_test(test_convolutions), cmocka_unit_test(test_requants),
-        cmocka_unit_test(test_long_rows), cmocka_unit_test(test_whole_net), cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_reference_requant), cmocka_unit_test(test_whole_net), cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

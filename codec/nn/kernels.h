@@ -11,7 +11,6 @@ typedef struct vqz_layer {
 } vqz_layer;
 
 struct vqz_kernels {
-    const char *name;
     /* Sets l->packed from the file's arrays; all else in *l is set. */
     vqz_status (*pack)(vqz_layer *l, const vqz_layer_def *arrays, vqz_memory *mem, vqz_error *e);
     /* Scratch bytes for an input of h x w; SIZE_MAX where they do not fit. */
@@ -20,9 +19,8 @@ struct vqz_kernels {
     void (*run)(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *scratch);
 };
 
-extern const vqz_kernels vqz_kernels_c;
-extern const vqz_kernels vqz_kernels_avx2;
-extern const vqz_kernels vqz_kernels_avx512;
+/* Those that the build has: select.c. */
+extern const vqz_kernels vqz_kernels_c, vqz_kernels_avx2, vqz_kernels_avxvnni, vqz_kernels_avx512, vqz_kernels_neon, vqz_kernels_neondot;
 
 static inline size_t vqz_element_size(const vqz_tensor_def *d) { return d->type == VQZ_T_S16 ? 2 : 1; }
 /* The stored byte or word of the value 0 in channel c. */

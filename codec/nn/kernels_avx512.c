@@ -133,10 +133,8 @@ static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, siz
     }
 }
 
-static const vqz_simd simd = {LANES, false, {1, 4, 8, POSITIONS}, conv, requant};
+static const vqz_simd simd = {LANES, VQZ_INPUT_AS_IS, true, {1, 4, 8, POSITIONS}, conv, requant};
 
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }
-static size_t scratch(const vqz_layer *l, uint32_t h, uint32_t w) { return vqz_rows_scratch(&simd, l, h, w); }
-static void run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *s) { vqz_rows_run(&simd, l, in, add, out, s); }
 
-const vqz_kernels vqz_kernels_avx512 = {"avx512vnni", pack, scratch, run};
+const vqz_kernels vqz_kernels_avx512 = {pack, vqz_rows_scratch, vqz_rows_run};

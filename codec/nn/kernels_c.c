@@ -117,4 +117,4 @@ static void run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, con
     }
 }
 
-const vqz_kernels vqz_kernels_c = {"scalar", pack, scratch, run};
+const vqz_kernels vqz_kernels_c = {pack, scratch, run};

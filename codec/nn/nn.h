@@ -36,9 +36,8 @@ typedef struct vqz_view {
 } vqz_view;
 
 typedef struct vqz_kernels vqz_kernels;   /* one variant's functions; codec/nn/kernels.h */
-/* The table of a vqz_cpu value; VQZ_CPU_AUTO picks the fastest that this machine runs. NULL: this machine or build lacks it. */
+/* The table of vqz_cpu_pick(cpu). NULL: this machine or build lacks it. */
 const vqz_kernels *vqz_kernels_get(unsigned cpu);
-const char *vqz_kernels_name(const vqz_kernels *k);
 
 typedef struct vqz_net vqz_net;           /* immutable after creation: share it between threads */
 /* Checks the layers (shapes, ranges, single assignment, accumulator bounds from the actual weights: spec/arithmetic.md

@@ -22,23 +22,25 @@ static bool scatters(const vqz_simd *s, const vqz_layer *l) { return l->def.shuf
 static bool reads_directly(const vqz_simd *s, const vqz_layer *l) {
     if (l->def.op == VQZ_OP_REQUANT) return l->def.shuffle == 1;
     const bool in16 = l->in.type == VQZ_T_S16;
-    return l->def.k == 1 && (in16 || !s->widen) && l->def.cin % (in16 ? 2 : 4) == 0;
+    return l->def.k == 1 && (in16 || s->input == VQZ_INPUT_AS_IS) && l->def.cin % (in16 ? 2 : 4) == 0;
 }
 
 /* ---- copying ----------------------------------------------------------------------------------------- */
 
 /* `n` positions, from_step bytes apart, to packed ones. */
 static void copy_positions(const run *r, uint8_t *to, const uint8_t *from, size_t from_step, size_t n) {
-    const bool widen = r->simd->widen && !r->packed->in16;
-    size_t bytes = (size_t)r->layer->def.cin << r->packed->in16, tap = r->packed->tap, used = widen ? 2 * bytes : bytes;
+    const vqz_input input = r->packed->in16 ? VQZ_INPUT_AS_IS : r->simd->input;
+    size_t bytes = (size_t)r->layer->def.cin << r->packed->in16, tap = r->packed->tap, used = input == VQZ_INPUT_WIDE ? 2 * bytes : bytes;
     if (from_step == bytes && used == tap) {      /* no gaps on either side */
         bytes *= n;
         n = 1;
     }
     for (; n > 0; n--, to += tap, from += from_step) {
-        if (widen) {
+        if (input == VQZ_INPUT_WIDE) {
             uint16_t *wide = (uint16_t *)to;
             for (size_t c = 0; c < bytes; c++) wide[c] = from[c];
+        } else if (input == VQZ_INPUT_SIGNED) {
+            for (size_t c = 0; c < bytes; c++) to[c] = from[c] ^ 128;
         } else {
             memcpy(to, from, bytes);
         }
@@ -199,8 +201,9 @@ static void run_window(const run *r) {
 /* ---- entry points -------------------------------------------------------------------------------------- */
 
 /* Sizes of the parts of the scratch memory, in the order of run.rows, .addends, .results. */
-static bool parts_of(const vqz_simd *s, const vqz_layer *l, uint32_t w, size_t part[3]) {
+static bool parts_of(const vqz_layer *l, uint32_t w, size_t part[3]) {
     const vqz_packed *p = l->packed;
+    const vqz_simd *s = p->simd;
     const unsigned k = l->def.k;
     part[0] = part[1] = part[2] = 0;
     if (k > 1) {
@@ -217,17 +220,18 @@ static bool parts_of(const vqz_simd *s, const vqz_layer *l, uint32_t w, size_t p
     return true;
 }
 
-size_t vqz_rows_scratch(const vqz_simd *simd, const vqz_layer *l, uint32_t h, uint32_t w) {
+size_t vqz_rows_scratch(const vqz_layer *l, uint32_t h, uint32_t w) {
     (void)h;
     size_t part[3], sum;
-    return parts_of(simd, l, w, part) && !vqz_add(part[0], part[1] + part[2], &sum) ? sum : SIZE_MAX;
+    return parts_of(l, w, part) && !vqz_add(part[0], part[1] + part[2], &sum) ? sum : SIZE_MAX;
 }
 
-void vqz_rows_run(const vqz_simd *simd, const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *scratch) {
+void vqz_rows_run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *scratch) {
     size_t part[3];
-    if (!parts_of(simd, l, in->w, part)) return;       /* vqz_rows_scratch has refused this width */
+    if (!parts_of(l, in->w, part)) return;       /* vqz_rows_scratch has refused this width */
     uint8_t *rows = scratch;
-    const run r = {simd, l, l->packed, in, add, out, rows, rows + part[0], rows + part[0] + part[1]};
+    const vqz_packed *p = l->packed;
+    const run r = {p->simd, l, p, in, add, out, rows, rows + part[0], rows + part[0] + part[1]};
     if (l->def.k == 1) run_pointwise(&r);
     else run_window(&r);
 }

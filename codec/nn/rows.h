@@ -10,7 +10,15 @@
 
 enum { VQZ_TILE_VECTORS = 2 };   /* of the largest tile */
 
+/* How a variant wants the 8-bit inputs of convolutions. All but AS_IS are made while rows are copied. */
+typedef enum vqz_input {
+    VQZ_INPUT_AS_IS,
+    VQZ_INPUT_WIDE,      /* 16 bits wide */
+    VQZ_INPUT_SIGNED     /* less 128, as s8 */
+} vqz_input;
+
 typedef struct vqz_packed {
+    const struct vqz_simd *simd;
     unsigned k, cout, vectors;     /* vectors = ceil(cout / lanes) */
     unsigned groups;               /* 32-bit groups of one kernel row: k times those of a position */
     size_t tap;                    /* bytes of one position, channels padded */
@@ -25,7 +33,7 @@ typedef struct vqz_packed {
     /* Per lane, padded to whole vectors. */
     int32_t *bias;                 /* requant: minus the zero point */
     int32_t *mul, *addmul, *addzero, *lo, *hi;     /* lo and hi of stored elements */
-    int64_t *round, *shift;        /* of each vector's even lanes, then of its odd ones; round includes the output's zero point */
+    int64_t *round, *shift;        /* see vqz_simd.split; round includes the output's zero point */
 } vqz_packed;
 
 /* Some positions of one output row. */
@@ -47,14 +55,15 @@ typedef void vqz_tile(const vqz_row_job *job, unsigned vector, unsigned vectors,
 
 typedef struct vqz_simd {
     unsigned lanes;                /* 32-bit lanes of a vector */
-    bool widen;                    /* 8-bit inputs become 16 bits wide in the copied rows */
+    vqz_input input;
+    bool split;                    /* packed.round and .shift hold each vector's even lanes, then its odd ones */
     uint8_t widths[4];             /* positions of a tile, ascending from 1 */
     vqz_tile *conv, *requant;
 } vqz_simd;
 
 vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def *arrays, vqz_memory *mem, vqz_error *e);
-size_t vqz_rows_scratch(const vqz_simd *simd, const vqz_layer *l, uint32_t h, uint32_t w);
-void vqz_rows_run(const vqz_simd *simd, const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *scratch);
+size_t vqz_rows_scratch(const vqz_layer *l, uint32_t h, uint32_t w);
+void vqz_rows_run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *scratch);
 
 /* Where output channel o (stored order) of position x goes. */
 static inline uint8_t *vqz_row_dst(const vqz_row_job *j, size_t x, unsigned o) {

@@ -35,10 +35,16 @@ static vqz_packed *carve_all(carver *c, const vqz_packed *shape, unsigned lanes,
     return p;
 }
 
+/* What the value 0 of an input channel is in the rows that the kernels of convolutions see. */
+static int zero_in_rows(const vqz_simd *simd, const vqz_layer *l, unsigned c) {
+    if (l->in.type == VQZ_T_S16) return 0;
+    return vqz_zero_point(&l->in, c) - (simd->input == VQZ_INPUT_SIGNED ? 128 : 0);
+}
+
 /* Weights of one output channel, and minus the zero points' share of its sum. */
 static uint32_t pack_weights(const vqz_simd *simd, const vqz_layer *l, const vqz_packed *p, const vqz_layer_def *a, unsigned o) {
     const unsigned lanes = simd->lanes, k = a->k, cin = a->cin;
-    const size_t element = p->in16 || simd->widen ? 2 : 1;
+    const size_t element = p->in16 || simd->input == VQZ_INPUT_WIDE ? 2 : 1;
     uint8_t *to = p->weights + ((size_t)(o / lanes) * p->groups * k * lanes + o % lanes) * 4;
     const size_t first = (size_t)p->order[o] * k * k * cin;
     uint32_t zero = 0;
@@ -50,7 +56,7 @@ static uint32_t pack_weights(const vqz_simd *simd, const vqz_layer *l, const vqz
             uint8_t *at = to + byte / 4 * 4 * lanes + byte % 4;
             if (element == 2) vqz_store16(at, (uint16_t)w);
             else *at = (uint8_t)w;
-            zero -= (uint32_t)(w * vqz_zero_point(&l->in, c));
+            zero -= (uint32_t)(w * zero_in_rows(simd, l, c));
         }
     }
     return zero;
@@ -58,7 +64,7 @@ static uint32_t pack_weights(const vqz_simd *simd, const vqz_layer *l, const vqz
 
 static void pack_channel(const vqz_simd *simd, const vqz_layer *l, const vqz_packed *p, const vqz_layer_def *a, unsigned o) {
     const unsigned from = p->order[o], channels = l->out.channels, lane = o % simd->lanes;
-    const size_t split = o - lane + lane / 2 + (lane & 1) * (simd->lanes / 2);     /* even lanes first */
+    const size_t at = simd->split ? o - lane + lane / 2 + (lane & 1) * (simd->lanes / 2) : o;
     const unsigned m = vqz_load16(a->mul + 2 * from), s = a->shift[from];
     const int zero = vqz_zero_point(&l->out, o % channels);
     if (a->op == VQZ_OP_CONV) p->bias[o] = (int32_t)(vqz_load32(a->bias + 4 * from) + pack_weights(simd, l, p, a, o));
@@ -72,16 +78,16 @@ static void pack_channel(const vqz_simd *simd, const vqz_layer *l, const vqz_pac
     }
     const unsigned total = p->high ? 32 : s;
     p->mul[o] = (int32_t)(m << (p->high ? 32 - s : 0));
-    p->shift[split] = p->high ? 32 - s : s;
-    p->round[split] = ((int64_t)1 << (total - 1)) + ((int64_t)zero << total);
+    p->shift[at] = p->high ? 32 - s : s;
+    p->round[at] = ((int64_t)1 << (total - 1)) + ((int64_t)zero << total);
 }
 
 vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) {
     const bool conv = a->op == VQZ_OP_CONV, in16 = l->in.type == VQZ_T_S16;
-    const size_t element = in16 || (conv && simd->widen) ? 2 : 1;
+    const size_t element = in16 || (conv && simd->input == VQZ_INPUT_WIDE) ? 2 : 1;
     const size_t tap = (a->cin * element + 3) & ~(size_t)3;
     vqz_packed shape = {
-        .k = a->k, .cout = a->cout, .vectors = (a->cout + simd->lanes - 1) / simd->lanes,
+        .simd = simd, .k = a->k, .cout = a->cout, .vectors = (a->cout + simd->lanes - 1) / simd->lanes,
         .groups = (unsigned)(a->k * tap / 4), .tap = tap,
         .in16 = in16, .out16 = l->out.type == VQZ_T_S16, .add16 = l->add.type == VQZ_T_S16,
         .leaky = a->act == VQZ_ACT_LEAKY, .high = true,
@@ -94,7 +100,7 @@ vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def
     const vqz_packed *p = carve_all(&c, &shape, simd->lanes, conv);
     for (unsigned ch = 0; ch < a->cin && !in16; ch++) {
         uint8_t *at = p->blank + ch * element;
-        *at = (uint8_t)vqz_zero_point(&l->in, ch);     /* little-endian: the low byte where elements are wide */
+        *at = (uint8_t)zero_in_rows(simd, l, ch);     /* little-endian: the low byte where elements are wide */
     }
     const unsigned channels = l->out.channels, r2 = (unsigned)a->shuffle * a->shuffle;
     for (unsigned o = 0; o < a->cout; o++) {

@@ -1,13 +1,44 @@
 #include "base/cpu.h"
 #include "codec/nn/kernels.h"
 
-const vqz_kernels *vqz_kernels_get(unsigned cpu) {
+typedef struct variant {
+    const char *name;
+    unsigned feature;
+    const vqz_kernels *kernels;      /* NULL: this build lacks them */
+} variant;
+
 #if defined(__x86_64__) || defined(__i386__)
-    const unsigned features = vqz_cpu_features();
-    if ((cpu == VQZ_CPU_AVX512VNNI || cpu == VQZ_CPU_AUTO) && features & VQZ_FEATURE_AVX512VNNI) return &vqz_kernels_avx512;
-    if ((cpu == VQZ_CPU_AVX2 || cpu == VQZ_CPU_AUTO) && features & VQZ_FEATURE_AVX2) return &vqz_kernels_avx2;
+#define X86(kernels) (&(kernels))
+#else
+#define X86(kernels) NULL
 #endif
-    return cpu == VQZ_CPU_AUTO || cpu == VQZ_CPU_SCALAR ? &vqz_kernels_c : NULL;
+#ifdef __aarch64__
+#define ARM(kernels) (&(kernels))
+#else
+#define ARM(kernels) NULL
+#endif
+
+static const variant variants[] = {
+    [VQZ_CPU_AUTO] = {"auto", 0, NULL},
+    [VQZ_CPU_SCALAR] = {"scalar", 0, &vqz_kernels_c},
+    [VQZ_CPU_AVX2] = {"avx2", VQZ_FEATURE_AVX2, X86(vqz_kernels_avx2)},
+    [VQZ_CPU_AVX512VNNI] = {"avx512vnni", VQZ_FEATURE_AVX512VNNI, X86(vqz_kernels_avx512)},
+    [VQZ_CPU_AVXVNNI] = {"avxvnni", VQZ_FEATURE_AVXVNNI, X86(vqz_kernels_avxvnni)},
+    [VQZ_CPU_NEON] = {"neon", VQZ_FEATURE_NEON, ARM(vqz_kernels_neon)},
+    [VQZ_CPU_NEONDOT] = {"neondot", VQZ_FEATURE_NEONDOT, ARM(vqz_kernels_neondot)},
+};
+enum { VARIANTS = sizeof variants / sizeof *variants };
+
+uint32_t vqz_cpu_pick(uint32_t cpu) {
+    static const uint8_t fastest[] = {VQZ_CPU_AVX512VNNI, VQZ_CPU_AVXVNNI, VQZ_CPU_AVX2, VQZ_CPU_NEONDOT, VQZ_CPU_NEON, VQZ_CPU_SCALAR};
+    const unsigned features = vqz_cpu_features();
+    for (size_t i = 0; i < sizeof fastest; i++) {
+        const variant *v = &variants[fastest[i]];
+        if ((cpu == VQZ_CPU_AUTO || cpu == fastest[i]) && v->kernels && (v->feature & ~features) == 0) return fastest[i];
+    }
+    return VQZ_CPU_AUTO;
 }
 
-const char *vqz_kernels_name(const vqz_kernels *k) { return k->name; }
+const char *vqz_cpu_name(uint32_t cpu) { return cpu < VARIANTS ? variants[cpu].name : NULL; }
+
+const vqz_kernels *vqz_kernels_get(unsigned cpu) { return variants[vqz_cpu_pick(cpu)].kernels; }

@@ -99,7 +99,15 @@ VQZ_API void vqz_model_unref(vqz_model *model);   /* NULL is allowed */
 VQZ_API void vqz_model_get_info(const vqz_model *model, vqz_model_info *info);
 
 /* ---- settings -------------------------------------------------------------------------------- */
-typedef enum vqz_cpu { VQZ_CPU_AUTO = 0, VQZ_CPU_SCALAR = 1, VQZ_CPU_AVX2 = 2, VQZ_CPU_AVX512VNNI = 3 } vqz_cpu;
+typedef enum vqz_cpu {
+    VQZ_CPU_AUTO = 0, VQZ_CPU_SCALAR = 1, VQZ_CPU_AVX2 = 2, VQZ_CPU_AVX512VNNI = 3, VQZ_CPU_AVXVNNI = 4,
+    VQZ_CPU_NEON = 5, VQZ_CPU_NEONDOT = 6
+} vqz_cpu;
+/* "auto", "scalar", "avx2" and so on; NULL past the last one. */
+VQZ_API const char *vqz_cpu_name(uint32_t cpu);
+/* What runs where `cpu` is asked for: for VQZ_CPU_AUTO the fastest kernels of this machine, else `cpu` itself, or
+ * VQZ_CPU_AUTO where the machine or this build lacks it. */
+VQZ_API uint32_t vqz_cpu_pick(uint32_t cpu);
 
 typedef struct vqz_settings {
     size_t size;                          /* sizeof(vqz_settings) of the caller; set by vqz_settings_init */
