@@ -1,8 +1,8 @@
 #!/bin/bash
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
 # UndefinedBehaviorSanitizer (build-asan/), and runs all tests in both.
-# --full adds a clang build, the sample photos through quickstart.sh and, where ../shared/kodak exists, the rate on Kodak;
-# where all passes, a line goes to docs/verified.tsv.
+# --full adds a clang build, a cross build for 64-bit ARM tested in qemu-user, the sample photos through quickstart.sh and,
+# where ../shared/kodak exists, the rate on Kodak; where all passes, a line goes to docs/verified.tsv.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 full=0
@@ -58,6 +58,8 @@ if [ $full = 1 ]; then
     must "packages for --full" tools/install-packages.sh full
     must "build with clang" tools/build.sh build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
     suite "tests with clang" build-clang
+    must "packages for 64-bit ARM" tools/install-packages.sh arm64
+    one "64-bit ARM in an emulator" tools/test-arm64.sh
     one "quickstart" ./quickstart.sh
     [ ! -d ../shared/kodak ] || one "rate on Kodak" kodak
     if [ $failed -eq 0 ]; then

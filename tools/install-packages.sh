@@ -3,6 +3,7 @@
 #   build  the library and the program      quickstart  + JPEG tools to compare with
 #   test   + CMocka                         full   + what test.sh --full adds
 #   train  Python for training/             bench  tools of bench/
+#   arm64  cross compiler, libraries and qemu-user for tools/test-arm64.sh
 set -euo pipefail
 wanted=()
 for group in "$@"; do
@@ -13,6 +14,7 @@ for group in "$@"; do
     full) wanted+=(clang git) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-devtools webp libwebp-dev netpbm libavif-bin libopenjp2-tools) ;;
+    arm64) wanted+=(gcc-aarch64-linux-gnu qemu-user libc6-dev:arm64 libpng-dev:arm64 libjpeg62-turbo-dev:arm64 libzstd-dev:arm64 libxxhash-dev:arm64 libcmocka-dev:arm64) ;;
     *) echo "install-packages.sh: no group '$group'" >&2; exit 2 ;;
     esac
 done
@@ -27,5 +29,6 @@ if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || { echo "Not root, and no sudo: install these packages first." >&2; exit 1; }
     as_root=(sudo "${as_root[@]}")
 fi
+case "${missing[*]}" in *:arm64*) "${as_root[@]}" dpkg --add-architecture arm64 ;; esac
 "${as_root[@]}" apt-get update -q >/dev/null
 "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
