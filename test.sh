@@ -2,7 +2,7 @@
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
 # UndefinedBehaviorSanitizer (build-asan/), and runs all tests in both.
 # --full adds a clang build, a cross build for 64-bit ARM tested in qemu-user, the sample photos through quickstart.sh and,
-# where ../shared/kodak exists, the rate on Kodak; where all passes, a line goes to docs/verified.tsv.
+# where ../shared/kodak exists, the rate on Kodak; what passes is noted in docs/verified.tsv (tools/verified.sh).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 full=0
@@ -44,6 +44,14 @@ suite() {   # suite NAME DIR: ctest in DIR, its tests counted
         skipped=$((skipped + not_run))
     fi
 }
+slow() {    # slow CHECK "PATHS" STAGE...: a check of --full, noted with the paths that it covers where it passes
+    local check=$1 paths=$2 start=$SECONDS before=$failed
+    shift 2
+    figure=-
+    "$@"
+    # shellcheck disable=SC2086
+    [ "$failed" -gt "$before" ] || tools/verified.sh add "$check" $((SECONDS - start)) "$figure" $paths || failed=$((failed + 1))
+}
 kodak() {   # the figure for docs/verified.tsv
     bench/rd.sh --metrics psnr --out runs/verify && figure=$(awk -F'|' '$2 ~ /^ vqz / { print "BD-rate PSNR" $3; exit }' runs/verify/rd.md)
 }
@@ -54,18 +62,16 @@ suite "tests Release" build
 must "build with sanitizers" tools/build.sh build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DVQZ_SANITIZE=ON -DVQZ_BUILD_TESTS=ON
 suite "tests with sanitizers" build-asan
 if [ $full = 1 ]; then
-    figure=-
+    program="CMakeLists.txt base cli cmake codec format include models tools/build.sh"
     must "packages for --full" tools/install-packages.sh full
     must "build with clang" tools/build.sh build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
-    suite "tests with clang" build-clang
+    slow clang "$program examples samples tests training/count" suite "tests with clang" build-clang
     must "packages for 64-bit ARM" tools/install-packages.sh arm64
-    one "64-bit ARM in an emulator" tools/test-arm64.sh
-    one "quickstart" ./quickstart.sh
-    [ ! -d ../shared/kodak ] || one "rate on Kodak" kodak
-    if [ $failed -eq 0 ]; then
-        printf '%s\t%s\t%s\t%s\n' "$(git rev-parse --short HEAD)" "$(date -u +%F)" $((SECONDS - begun)) "$figure" >> docs/verified.tsv
-    fi
+    slow arm64 "$program samples tests tools/test-arm64.sh training/count" one "64-bit ARM in an emulator" tools/test-arm64.sh
+    slow quickstart "$program quickstart.sh samples" one "quickstart" ./quickstart.sh
+    [ ! -d ../shared/kodak ] || slow kodak-rate "$program bench" one "rate on Kodak" kodak
 fi
+stage "slow checks, as noted in docs/verified.tsv" tools/verified.sh
 echo "== all: $((SECONDS - begun)) s"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
