@@ -1,4 +1,4 @@
-/* test_kernels VARIANT: every op of one kernel variant gives the bytes of the scalar reference, over random, extreme and odd layers.
+/* test_kernels VARIANT|amx-emulated: every op of one kernel variant gives the bytes of the scalar reference, over random, extreme and odd layers.
  * Exit status 77: this machine or build lacks the variant, nothing was run. bench_kernels tells the speed. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 #include "tests/nn_builder.h"
 
 enum { SKIPPED = 77 };
+extern const vqz_kernels vqz_kernels_amx_emulated;      /* amx_emulated.c */
 static struct {
     const char *name;
     const vqz_kernels *kernels;
@@ -82,17 +83,25 @@ static void test_long_rows(void **state) {
 
 int main(int argc, char **argv) {
     tested.name = argc == 2 ? argv[1] : "";
+    bool known = false;
     for (unsigned cpu = VQZ_CPU_SCALAR; vqz_cpu_name(cpu); cpu++)
         if (strcmp(vqz_cpu_name(cpu), tested.name) == 0) {
+            known = true;
             tested.kernels = vqz_kernels_get(cpu);
-            if (!tested.kernels) {
-                printf("%s: not run, this machine or build lacks it\n", tested.name);
-                return SKIPPED;
-            }
         }
-    if (!tested.kernels) {
+    if (strcmp(tested.name, "amx-emulated") == 0) {
+        known = true;
+#ifdef __x86_64__
+        if (vqz_kernels_get(VQZ_CPU_AVX512VNNI)) tested.kernels = &vqz_kernels_amx_emulated;
+#endif
+    }
+    if (!known) {
         fprintf(stderr, "test_kernels: no variant \"%s\"\n", tested.name);
         return 1;
+    }
+    if (!tested.kernels) {
+        printf("%s: not run, this machine or build lacks it\n", tested.name);
+        return SKIPPED;
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_convolutions), cmocka_unit_test(test_requants), cmocka_unit_test(test_long_rows)};
     return cmocka_run_group_tests_name(tested.name, tests, NULL, NULL);

@@ -166,6 +166,7 @@ static void test_selection(void **state) {
     } all[] = {      /* the fastest first */
         {VQZ_CPU_AVX512VNNI, VQZ_FEATURE_AVX512VNNI, "avx512vnni"}, {VQZ_CPU_AVXVNNI, VQZ_FEATURE_AVXVNNI, "avxvnni"}, {VQZ_CPU_AVX2, VQZ_FEATURE_AVX2, "avx2"},
         {VQZ_CPU_NEONDOT, VQZ_FEATURE_NEONDOT, "neondot"}, {VQZ_CPU_NEON, VQZ_FEATURE_NEON, "neon"}, {VQZ_CPU_SCALAR, 0, "scalar"},
+        {VQZ_CPU_AMX, VQZ_FEATURE_AMX, "amx"},      /* never chosen unasked */
     };
     const unsigned features = vqz_cpu_features();
     unsigned best = VQZ_CPU_AUTO;

@@ -20,7 +20,7 @@ struct vqz_kernels {
 };
 
 /* Those that the build has: select.c. */
-extern const vqz_kernels vqz_kernels_c, vqz_kernels_avx2, vqz_kernels_avxvnni, vqz_kernels_avx512, vqz_kernels_neon, vqz_kernels_neondot;
+extern const vqz_kernels vqz_kernels_c, vqz_kernels_avx2, vqz_kernels_avxvnni, vqz_kernels_avx512, vqz_kernels_amx, vqz_kernels_neon, vqz_kernels_neondot;
 
 static inline size_t vqz_element_size(const vqz_tensor_def *d) { return d->type == VQZ_T_S16 ? 2 : 1; }
 /* The stored byte or word of the value 0 in channel c. */

@@ -162,6 +162,6 @@ static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, siz
     }
 }
 
-static const vqz_simd simd = {LANES, INPUT, true, {1, 2, 4, POSITIONS}, conv, requant};
+static const vqz_simd simd = {.lanes = LANES, .input = INPUT, .block = 4, .split = true, .widths = {1, 2, 4, POSITIONS}, .conv = conv, .requant = requant};
 
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }

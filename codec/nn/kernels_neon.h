@@ -144,6 +144,6 @@ static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, siz
 }
 
 static vqz_tile conv;
-static const vqz_simd simd = {LANES, VQZ_INPUT_SIGNED, false, {1, 2, POSITIONS, POSITIONS}, conv, requant};
+static const vqz_simd simd = {.lanes = LANES, .input = VQZ_INPUT_SIGNED, .block = 4, .widths = {1, 2, POSITIONS}, .conv = conv, .requant = requant};
 
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }

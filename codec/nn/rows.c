@@ -22,7 +22,7 @@ static bool scatters(const vqz_simd *s, const vqz_layer *l) { return l->def.shuf
 static bool reads_directly(const vqz_simd *s, const vqz_layer *l) {
     if (l->def.op == VQZ_OP_REQUANT) return l->def.shuffle == 1;
     const bool in16 = l->in.type == VQZ_T_S16;
-    return l->def.k == 1 && (in16 || s->input == VQZ_INPUT_AS_IS) && l->def.cin % (in16 ? 2 : 4) == 0;
+    return l->def.k == 1 && (in16 || s->input == VQZ_INPUT_AS_IS) && l->def.cin % (in16 ? 2 : s->block) == 0;
 }
 
 /* ---- copying ----------------------------------------------------------------------------------------- */
@@ -89,7 +89,7 @@ static void scatter(const run *r, uint8_t *to, const vqz_row_job *j, uint32_t n)
 /* The narrowest tile that holds `left` positions, or else the widest that fits in all n. */
 static uint32_t tile_width(const vqz_simd *s, uint32_t n, uint32_t left) {
     uint32_t width = 1;
-    for (unsigned i = 0; i < sizeof s->widths && width < left && s->widths[i] <= n; i++) width = s->widths[i];
+    for (unsigned i = 0; i < sizeof s->widths && s->widths[i] != 0 && width < left && s->widths[i] <= n; i++) width = s->widths[i];
     return width;
 }
 
@@ -207,9 +207,9 @@ static bool parts_of(const vqz_layer *l, uint32_t w, size_t part[3]) {
     const unsigned k = l->def.k;
     part[0] = part[1] = part[2] = 0;
     if (k > 1) {
-        if (vqz_mul(w + (k - 1), p->tap, &part[0]) || vqz_mul(part[0], k + 1, &part[0])) return false;
+        if (vqz_mul(w + (k - 1), p->tap, &part[0]) || vqz_mul(part[0], k + 1, &part[0]) || vqz_add(part[0], s->block, &part[0])) return false;
     } else if (!reads_directly(s, l)) {
-        part[0] = CHUNK * p->tap;
+        part[0] = CHUNK * p->tap + s->block;
     }
     if (reorders_add(l)) part[1] = CHUNK * ((size_t)p->cout << p->add16);
     if (scatters(s, l)) part[2] = CHUNK * ((size_t)p->cout << p->out16);
@@ -232,6 +232,8 @@ void vqz_rows_run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, c
     uint8_t *rows = scratch;
     const vqz_packed *p = l->packed;
     const run r = {p->simd, l, p, in, add, out, rows, rows + part[0], rows + part[0] + part[1]};
+    if (p->simd->begin) p->simd->begin();
     if (l->def.k == 1) run_pointwise(&r);
     else run_window(&r);
+    if (p->simd->end) p->simd->end();
 }

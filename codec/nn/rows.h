@@ -20,7 +20,7 @@ typedef enum vqz_input {
 typedef struct vqz_packed {
     const struct vqz_simd *simd;
     unsigned k, cout, vectors;     /* vectors = ceil(cout / lanes) */
-    unsigned groups;               /* 32-bit groups of one kernel row: k times those of a position */
+    unsigned groups;               /* 32-bit groups of one kernel row: k times those of a position, padded to whole blocks */
     size_t tap;                    /* bytes of one position, channels padded */
     bool in16, out16, add16, leaky;
     /* Every shift lies in 16..32. Then mul holds m << (32 - s), shift what is missing to 32, and the result is the upper
@@ -57,8 +57,11 @@ typedef struct vqz_simd {
     unsigned lanes;                /* 32-bit lanes of a vector */
     vqz_input input;
     bool split;                    /* packed.round and .shift hold each vector's even lanes, then its odd ones */
-    uint8_t widths[4];             /* positions of a tile, ascending from 1 */
+    unsigned block;                /* bytes of a kernel row that 8-bit convolutions read at a time; behind its end they may be anything, as
+                                      their weights are 0. At least 4 */
+    uint8_t widths[6];             /* positions of a tile, ascending from 1; 0: no more */
     vqz_tile *conv, *requant;
+    void (*begin)(void), (*end)(void);     /* around the tiles of a layer; NULL: nothing to do */
 } vqz_simd;
 
 vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def *arrays, vqz_memory *mem, vqz_error *e);

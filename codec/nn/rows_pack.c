@@ -52,7 +52,7 @@ static uint32_t pack_weights(const vqz_simd *simd, const vqz_layer *l, const vqz
         for (unsigned c = 0; c < cin; c++) {
             size_t from = first + (size_t)tap * cin + c;
             int w = p->in16 ? (int16_t)vqz_load16(a->weights + 2 * from) : (int8_t)a->weights[from];
-            size_t byte = tap * p->tap + c * element;      /* in the window, all taps in a row */
+            size_t byte = (size_t)(tap / k) * p->groups * 4 + tap % k * p->tap + c * element;      /* one kernel row behind the other */
             uint8_t *at = to + byte / 4 * 4 * lanes + byte % 4;
             if (element == 2) vqz_store16(at, (uint16_t)w);
             else *at = (uint8_t)w;
@@ -86,9 +86,10 @@ vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def
     const bool conv = a->op == VQZ_OP_CONV, in16 = l->in.type == VQZ_T_S16;
     const size_t element = in16 || (conv && simd->input == VQZ_INPUT_WIDE) ? 2 : 1;
     const size_t tap = (a->cin * element + 3) & ~(size_t)3;
+    const size_t block = in16 ? 4 : simd->block;
     vqz_packed shape = {
         .simd = simd, .k = a->k, .cout = a->cout, .vectors = (a->cout + simd->lanes - 1) / simd->lanes,
-        .groups = (unsigned)(a->k * tap / 4), .tap = tap,
+        .groups = (unsigned)((a->k * tap + block - 1) / block * block / 4), .tap = tap,
         .in16 = in16, .out16 = l->out.type == VQZ_T_S16, .add16 = l->add.type == VQZ_T_S16,
         .leaky = a->act == VQZ_ACT_LEAKY, .high = true,
     };

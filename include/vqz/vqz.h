@@ -101,7 +101,7 @@ VQZ_API void vqz_model_get_info(const vqz_model *model, vqz_model_info *info);
 /* ---- settings -------------------------------------------------------------------------------- */
 typedef enum vqz_cpu {
     VQZ_CPU_AUTO = 0, VQZ_CPU_SCALAR = 1, VQZ_CPU_AVX2 = 2, VQZ_CPU_AVX512VNNI = 3, VQZ_CPU_AVXVNNI = 4,
-    VQZ_CPU_NEON = 5, VQZ_CPU_NEONDOT = 6
+    VQZ_CPU_NEON = 5, VQZ_CPU_NEONDOT = 6, VQZ_CPU_AMX = 7      /* AMX is not chosen by itself */
 } vqz_cpu;
 /* "auto", "scalar", "avx2" and so on; NULL past the last one. */
 VQZ_API const char *vqz_cpu_name(uint32_t cpu);
