@@ -1,7 +1,6 @@
-# Benchmarks: cmake -DVQZ_BUILD_BENCH=ON. bench_codec compares with libwebp where it is installed.
+# Benchmarks of parts: cmake -DVQZ_BUILD_BENCH=ON. bench/speed.sh times the program itself.
 option(VQZ_BUILD_BENCH "build the benchmarks" OFF)
 if(VQZ_BUILD_BENCH)
-  pkg_check_modules(WEBP IMPORTED_TARGET libwebp)
   file(GLOB BENCH_SOURCES CONFIGURE_DEPENDS bench/bench_*.c)
   foreach(src ${BENCH_SOURCES})
     get_filename_component(name ${src} NAME_WE)
@@ -9,8 +8,4 @@ if(VQZ_BUILD_BENCH)
     target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
     target_link_libraries(${name} PRIVATE vqz_static Threads::Threads m)
   endforeach()
-  if(WEBP_FOUND)
-    target_compile_definitions(bench_codec PRIVATE BENCH_WEBP)
-    target_link_libraries(bench_codec PRIVATE PkgConfig::WEBP)
-  endif()
 endif()

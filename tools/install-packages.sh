@@ -13,7 +13,7 @@ for group in "$@"; do
     test) wanted+=(libcmocka-dev git) ;;
     full) wanted+=(clang) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
-    bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-devtools webp libwebp-dev netpbm libavif-bin libopenjp2-tools) ;;
+    bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-tools libjxl-devtools webp netpbm libavif-bin libopenjp2-tools) ;;
     arm64) wanted+=(gcc-aarch64-linux-gnu qemu-user libc6-dev:arm64 libpng-dev:arm64 libjpeg62-turbo-dev:arm64 libzstd-dev:arm64 libxxhash-dev:arm64 libcmocka-dev:arm64) ;;
     *) echo "install-packages.sh: no group '$group'" >&2; exit 2 ;;
     esac

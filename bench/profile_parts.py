@@ -1,0 +1,31 @@
+"""perf report on standard input -> a line of the table of docs/performance.md: the share of each part of the codec."""
+import re
+import sys
+
+PARTS = [      # the first expression that fits "object symbol" names the part
+    ("networks", r"^vqz (conv|requant|walk|run_job|run_window|run_pointwise|vqz_rows_run|copy_|load_row|scatter_results|vqz_net_run|lay_out|place|tile_)"),
+    ("packing weights", r"^vqz (vqz_rows_pack|pack_|vqz_parse|parse)"),
+    ("codeword search", r"^vqz (vqz_choose|consider_escape|choose_bias|vqz_quantizer)"),
+    ("entropy coding", r"^vqz (vqz_latent_|decode_|encode_|vqz_rans|get_symbol)"),
+    ("contexts and hashes", r"^vqz vqz_(prior|latents)|^libxxhash"),
+    ("pixels", r"^vqz vqz_(analyse|synthesise|row_|recon)"),
+    ("PNG", r"^libz|^libpng"),
+    ("copies", r"^libc.* .*(memmove|memcpy|memset)"),
+    ("system", r"kernel|^\[|^ld-"),
+]
+
+
+def main():
+    shares = dict.fromkeys([name for name, _ in PARTS] + ["other"], 0.0)
+    for line in sys.stdin:
+        found = re.match(r"\s*([\d.]+)%\s+(\S+)\s+\[.\]\s+(\S+)", line)
+        if found:
+            key = f"{found[2]} {found[3]}"
+            part = next((name for name, fits in PARTS if re.search(fits, key)), "other")
+            shares[part] += float(found[1])
+    if sys.argv[1] == "encode":
+        print("| |", " | ".join(shares), "|\n|---|" + "---|" * len(shares))
+    print(f"| {sys.argv[1]} |", " | ".join(f"{v:.1f} %" for v in shares.values()), "|")
+
+
+main()
