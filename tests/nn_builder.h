@@ -65,9 +65,15 @@ static inline vqz_layer_def *layer(builder *b, unsigned op, unsigned k, unsigned
 /* The arrays of a layer under construction are the builder's own. */
 static inline uint8_t *mutable(const uint8_t *p) { return (uint8_t *)(uintptr_t)p; }
 
-enum { PLAIN, EXTREME, ANY_SHIFT, STYLES };
+enum { PLAIN, EXTREME, ANY_SHIFT, CANCEL, STYLES };
 
-/* Arrays at random within the bounds. EXTREME: the largest weights that the bounds allow, of any sign. */
+static inline void put_weight(const vqz_layer_def *l, bool wide, size_t i, int32_t w) {
+    if (wide) vqz_store16(mutable(l->weights) + 2 * i, (uint16_t)w);
+    else mutable(l->weights)[i] = (uint8_t)w;
+}
+
+/* Arrays at random within the bounds. EXTREME: the largest weights that the bounds allow, of any sign. CANCEL: the same, but over a
+ * uniform input they add up to nothing, and results are the sums themselves or a quarter of them: small errors show. */
 static inline void fill_layer(builder *b, vqz_layer_def *l, unsigned style) {
     const vqz_tensor_def *in = &b->tensors[l->src], *out = &b->tensors[l->dst];
     const bool wide = in->type == VQZ_T_S16;
@@ -77,9 +83,11 @@ static inline void fill_layer(builder *b, vqz_layer_def *l, unsigned style) {
     if (l->op == VQZ_OP_CONV) {
         if (wmax > (INT32_MAX / 2) / (top * (int64_t)taps)) wmax = (INT32_MAX / 2) / (top * (int64_t)taps);
         for (size_t i = 0; i < taps * l->cout; i++) {
-            int32_t w = style == EXTREME ? (int32_t)(rnd(b, 2) ? wmax : -wmax) : rnd_in(b, -(int32_t)wmax, (int32_t)wmax);
-            if (wide) vqz_store16(mutable(l->weights) + 2 * i, (uint16_t)w);
-            else mutable(l->weights)[i] = (uint8_t)w;
+            const size_t tap = i % taps;
+            if (style == CANCEL && tap >= taps / 2) continue;      /* the second half mirrors the first */
+            int32_t w = style == EXTREME || style == CANCEL ? (int32_t)(rnd(b, 2) ? wmax : -wmax) : rnd_in(b, -(int32_t)wmax, (int32_t)wmax);
+            put_weight(l, wide, i, w);
+            if (style == CANCEL) put_weight(l, wide, i + taps - 1 - 2 * tap, -w);
         }
         reach = wmax * top * (int64_t)taps;
         int32_t room = (int32_t)(INT32_MAX - reach), bias = style == EXTREME ? room : (int32_t)(reach / 16);
@@ -87,11 +95,20 @@ static inline void fill_layer(builder *b, vqz_layer_def *l, unsigned style) {
             vqz_store32(mutable(l->bias) + 4 * o, (uint32_t)(style == EXTREME ? (rnd(b, 2) ? bias : -bias) : rnd_in(b, -bias, bias)));
         if (style != EXTREME) reach /= 8;
     }
+    const bool quarter = rnd(b, 2);
     for (unsigned o = 0; o < l->cout; o++) {
         const int32_t m = rnd(b, 8) ? rnd_in(b, 1, 32767) : 32767;
         const int64_t range = out->type == VQZ_T_S16 ? out->bound : 128;
         int32_t s = 1;      /* results fill about the output's range */
         while (s < 46 && (reach * m) >> s > range) s++;
+        if (style == CANCEL) {
+            const uint16_t one = quarter ? 1 << 14 : 2;
+            vqz_store16(mutable(l->mul) + 2 * o, one);
+            mutable(l->shift)[o] = quarter ? 16 : 1;
+            if (l->add != VQZ_NO_TENSOR) vqz_store32(mutable(l->addmul) + 4 * o, one);
+            if (l->op == VQZ_OP_CONV) vqz_store32(mutable(l->bias) + 4 * o, (uint32_t)rnd_in(b, -50, 50));
+            continue;
+        }
         s = style == ANY_SHIFT ? rnd_in(b, 1, 46) : vqz_clamp32(s + rnd_in(b, -1, 1), 1, 46);
         vqz_store16(mutable(l->mul) + 2 * o, (uint16_t)m);
         mutable(l->shift)[o] = (uint8_t)s;
@@ -121,13 +138,14 @@ static inline image image_of(const vqz_tensor_def *d, uint32_t h, uint32_t w, ui
 
 static inline image random_image(builder *b, const vqz_tensor_def *d, uint32_t h, uint32_t w, uint32_t stride, unsigned style) {
     image i = image_of(d, h, w, stride);
+    const bool same = rnd(b, 2);      /* CANCEL: the lowest or the highest value everywhere */
     for (size_t e = 0; e < i.size / element(d); e++) {
         if (d->type == VQZ_T_S16) {
             const int32_t hi = d->bound > 32767 ? 32767 : d->bound;
-            int32_t v = style == EXTREME ? (rnd(b, 2) ? hi : -(int32_t)d->bound) : rnd_in(b, -(int32_t)d->bound, hi);
+            int32_t v = style == CANCEL ? (same ? hi : -(int32_t)d->bound) : style == EXTREME ? (rnd(b, 2) ? hi : -(int32_t)d->bound) : rnd_in(b, -(int32_t)d->bound, hi);
             ((int16_t *)(void *)i.bytes)[e] = (int16_t)v;
         } else {
-            i.bytes[e] = (uint8_t)(style == EXTREME ? 255 * rnd(b, 2) : rnd(b, 256));
+            i.bytes[e] = (uint8_t)(style == CANCEL ? 255 * same : style == EXTREME ? 255 * rnd(b, 2) : rnd(b, 256));
         }
     }
     return i;
