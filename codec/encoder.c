@@ -6,6 +6,7 @@
 #include "codec/colour.h"
 #include "codec/latent.h"
 #include "codec/reconstruct.h"
+#include "codec/refine.h"
 #include "codec/residual.h"
 #include "codec/settings.h"
 #include "format/buffer.h"
@@ -36,6 +37,8 @@ struct vqz_encoder {
     vqz_settings settings;
     vqz_model *model;
     const vqz_nets *nets;
+    unsigned rounds;                         /* of refinement */
+    vqz_refiner refiner;                     /* for those */
     vqz_mux *mux;
     vqz_buffer pending;                      /* bytes for the caller */
     bool taken;                              /* the caller has had them */
@@ -99,8 +102,11 @@ vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz
     vqz_status status = VQZ_OK;
     if (model) vqz_model_ref(enc->model = model);
     else status = vqz_model_builtin(&enc->model, 0, error);
-    unsigned roles = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | (vqz_residual_target(quality_x16(&s)) ? VQZ_NETS_SYNTHESIS : 0);
+    enc->rounds = vqz_refine_rounds(s.effort);
+    bool synthesis = enc->rounds || vqz_residual_target(quality_x16(&s));
+    unsigned roles = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | (synthesis ? VQZ_NETS_SYNTHESIS : 0);
     if (status == VQZ_OK) status = vqz_model_nets(enc->model, vqz_kernels_get(s.cpu), roles, &enc->nets, error);
+    if (status == VQZ_OK && enc->rounds) status = vqz_refiner_open(&enc->refiner, &enc->mem, enc->model, s.cpu, error);
     if (status == VQZ_OK) status = vqz_mux_create(&enc->mux, &enc->mem, error);
     if (status != VQZ_OK) {
         vqz_encoder_close(enc);
@@ -115,6 +121,7 @@ void vqz_encoder_close(vqz_encoder *enc) {
     end_picture(enc);
     vqz_mux_free(enc->mux);
     vqz_buffer_free(&enc->pending);
+    vqz_refiner_close(&enc->refiner, &enc->mem);
     vqz_model_unref(enc->model);
     vqz_memory mem = enc->mem;
     vqz_free(&mem, enc);
@@ -146,11 +153,13 @@ static void choose_tiles(vqz_encoder *enc, const vqz_image_info *info) {
 }
 
 /* A worker's memory for one tile of h x w pixels. With residuals the latents are kept with the picture instead. */
-static vqz_status layout_tile(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y, vqz_error *e) {
+static vqz_status layout_tile(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y,
+                              vqz_refine *refine, vqz_error *e) {
     uint32_t ph = vqz_positions(h), pw = vqz_positions(w);
     y->stride = pw;
     if (!enc->head.residual) VQZ_TAKE(a, y->data, (size_t)ph * pw * enc->model->C);
     VQZ_TRY(vqz_prior_layout(prior, enc->model, enc->nets, ph, pw, a, e));
+    if (enc->rounds) VQZ_TRY(vqz_refine_layout(refine, &enc->refiner, enc->nets, ph, pw, a, e));
     return vqz_analysis_layout(an, enc->model, enc->nets, ph + 2 * VQZ_ANALYSIS_RING, pw + 2 * VQZ_ANALYSIS_RING, a, e);
 }
 
@@ -182,6 +191,7 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents y;
+    vqz_refine refine;
     vqz_synthesis s;
     vqz_residual r;
     unsigned threads = enc->settings.threads;
@@ -189,7 +199,7 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, threads, e));
     uint32_t h = enc->pixels.max_h, w = enc->pixels.max_w, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
     enc->capacity = rows < enc->head.height ? rows : enc->head.height;
-    VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, e));
+    VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &refine, e));
     if (enc->head.residual) VQZ_TRY(layout_residual(enc, &residual, h, w, &s, &r, e));
     tile.overflow |= residual.overflow;
     if (residual.used > tile.used) tile.used = residual.used;
@@ -269,9 +279,10 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents latents;
+    vqz_refine refine;
     vqz_arena a = {.base = w->arena.base};
     const vqz_level *level = &enc->model->level[enc->level];
-    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &r->error));
+    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &refine, &r->error));
     if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
     if (enc->alpha) {
         const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
@@ -280,7 +291,14 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     if (enc->head.residual) latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
     vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(width), vqz_positions(height)};
     vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, level);
-    return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, enc->lambda, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
+    if (!enc->rounds)
+        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, enc->lambda, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
+    const vqz_refine_tile t = {
+        .rgb = enc->rgb + ((size_t)(y - enc->first) * enc->head.width + x) * 3, .stride = (size_t)enc->head.width * 3,
+        .width = width, .height = height, .h = rect.h, .w = rect.w,
+        .left = x > 0, .top = y > 0, .right = x + width < enc->head.width, .bottom = y + height < enc->head.height};
+    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, enc->lambda, &latents, &enc->mem,
+                             &r->latent, &r->latent_size, &r->error);
 }
 
 static void run_tile(void *arg, size_t tx, unsigned number) {

@@ -101,7 +101,7 @@ static void check_size(uint32_t h, uint32_t w, unsigned cpu) {
     }
     memset(out.bytes, 0, out.size);
     vqz_adjoint_forward(a, net, views, &out.view, scratch, work);
-    vqz_adjoint_backward(a, h, w, g, grad, work);
+    vqz_adjoint_backward(a, h, w, g, 12, grad, work);
     for (unsigned i = 0; i < 2; i++)
         for (size_t p = 0; p < (size_t)h * w; p++)
             for (size_t c = 0; c < t.t[i].c; c++) right += t.t[i].d[p * t.t[i].c + c] * grad[i][p * vqz_adjoint_stride(t.t[i].c) + c];

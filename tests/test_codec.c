@@ -176,6 +176,49 @@ static void quality_orders(void **state) {
     free(p);
 }
 
+static double decoded_psnr(const vqz_settings *s, bytes b, const uint8_t *p, uint32_t w, uint32_t h, unsigned layout) {
+    uint8_t *q = decode(s, b, 0);
+    double db = picture_psnr(p, q, (size_t)w * h, layout);
+    free(q);
+    return db;
+}
+
+/* A search pays: more quality for about the same bytes, in one tile and in several, with residuals and without, gray and with alpha. */
+static void efforts(void **state) {
+    (void)state;
+    static const struct { uint32_t w, h, tile, layout; float quality, db; } cases[] = {
+        {300, 200, 0, VQZ_RGB, 20, 0.03f}, {300, 200, 0, VQZ_RGB, 60, 0.05f}, {333, 290, 128, VQZ_RGB, 60, 0.05f},
+        {150, 140, 128, VQZ_RGBA, 70, 0.05f}, {65, 33, 0, VQZ_GRAY, 70, 0.05f}, {150, 140, 128, VQZ_RGB, 97, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint32_t w = cases[i].w, h = cases[i].h, layout = cases[i].layout;
+        uint8_t *p = make_picture(PICTURE_PHOTO, w, h, layout, 5);
+        vqz_settings s = defaults();
+        s.quality = cases[i].quality;
+        s.tile_size = cases[i].tile;
+        s.pixel_hash = 1;
+        bytes plain = encode(&s, w, h, layout, p);
+        const double before = decoded_psnr(&s, plain, p, w, h, layout);
+        s.effort = 0;
+        bytes least = encode(&s, w, h, layout, p);
+        assert_int_equal(least.size, plain.size);
+        assert_memory_equal(least.data, plain.data, plain.size);
+        s.effort = 7;
+        bytes best = encode(&s, w, h, layout, p);
+        const double after = decoded_psnr(&s, best, p, w, h, layout);
+        if (after < before + (double)cases[i].db || (double)best.size > 1.05 * (double)plain.size)
+            fail_msg("case %zu: %zu bytes, %.3f dB; effort 7 %zu bytes, %.3f dB", i, plain.size, before, best.size, after);
+        s.threads = 4;
+        bytes again = encode(&s, w, h, layout, p);
+        assert_int_equal(again.size, best.size);
+        assert_memory_equal(again.data, best.data, best.size);
+        free(plain.data);
+        free(least.data);
+        free(best.data);
+        free(again.data);
+        free(p);
+    }
+}
+
 static void small_overhead(void **state) {
     (void)state;
     vqz_settings s = defaults();
@@ -278,7 +321,7 @@ static void probe(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes), cmocka_unit_test(several_tiles), cmocka_unit_test(large), cmocka_unit_test(hard_content),
-        cmocka_unit_test(top_quality), cmocka_unit_test(same_everywhere), cmocka_unit_test(quality_orders), cmocka_unit_test(small_overhead),
+        cmocka_unit_test(top_quality), cmocka_unit_test(same_everywhere), cmocka_unit_test(quality_orders), cmocka_unit_test(efforts), cmocka_unit_test(small_overhead),
         cmocka_unit_test(metadata), cmocka_unit_test(limits), cmocka_unit_test(probe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

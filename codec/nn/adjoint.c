@@ -242,17 +242,17 @@ static void through_layer(const vqz_adjoint *a, unsigned i, uint32_t h, uint32_t
     src->set = true;
 }
 
-void vqz_adjoint_backward(const vqz_adjoint *a, uint32_t h, uint32_t w, const float *output, float *const *inputs, void *work) {
+void vqz_adjoint_backward(const vqz_adjoint *a, uint32_t h, uint32_t w, const float *output, size_t stride, float *const *inputs, void *work) {
     const vqz_net *net = a->net;
     layout p;
     if (!lay_out(net, h, w, &p)) return;      /* vqz_adjoint_plan has refused this size */
     gradient g[VQZ_NET_TENSORS];
     for (unsigned t = 0; t < net->ntensors; t++) {
-        const size_t stride = vqz_adjoint_stride(net->tensors[t].channels);
-        g[t] = (gradient){t < net->inputs ? inputs[t] : (float *)((char *)work + p.gradient[t]), stride, false};
+        float *data = t < net->inputs ? inputs[t] : (float *)((char *)work + p.gradient[t]);
+        g[t] = (gradient){data, vqz_adjoint_stride(net->tensors[t].channels), false};
     }
     const unsigned last = net->layers[net->nlayers - 1].def.dst;
-    g[last] = (gradient){(float *)output, net->tensors[last].channels, true};      /* read only */
+    g[last] = (gradient){(float *)output, stride, true};      /* read only */
     for (unsigned i = net->nlayers; i-- > 0;) {
         const vqz_layer_def *l = &net->layers[i].def;
         const vqz_scale s = net->scales[l->src];

@@ -16,9 +16,9 @@ void vqz_adjoint_free(vqz_adjoint *adjoint, vqz_memory *mem);
 vqz_status vqz_adjoint_plan(const vqz_adjoint *adjoint, uint32_t h, uint32_t w, size_t *work, vqz_error *error);
 /* vqz_net_run of `packed`, a packed form of the same network, keeping in `work` what the derivatives need. */
 void vqz_adjoint_forward(const vqz_adjoint *adjoint, const vqz_net *packed, const vqz_view *in, const vqz_view *out, void *scratch, void *work);
-/* After a forward run on inputs of that size: the gradient of any function by the output, given as [h][w][channels] without padding,
- * -> by each input, in units of the integers that inputs and output hold. */
-void vqz_adjoint_backward(const vqz_adjoint *adjoint, uint32_t h, uint32_t w, const float *output, float *const *inputs, void *work);
+/* After a forward run on inputs of that size: the gradient of any function by the output, [h][w][stride], -> by each input, in units
+ * of the integers that inputs and output hold. */
+void vqz_adjoint_backward(const vqz_adjoint *adjoint, uint32_t h, uint32_t w, const float *output, size_t stride, float *const *inputs, void *work);
 
 /* ---- the transposed convolution of one row, compiled for several instruction sets from adjoint_rows.h ---- */
 typedef struct vqz_adjoint_job {

@@ -112,12 +112,13 @@ VQZ_API uint32_t vqz_cpu_pick(uint32_t cpu);
 typedef struct vqz_settings {
     size_t size;                          /* sizeof(vqz_settings) of the caller; set by vqz_settings_init */
     uint32_t threads;                     /* 0: one per core. Never changes a byte or a pixel */
-    uint32_t cpu;                         /* vqz_cpu; a variant that the machine lacks is VQZ_ERR_UNSUPPORTED. Never changes a byte or a pixel */
+    uint32_t cpu;                         /* vqz_cpu; a variant that the machine lacks is VQZ_ERR_UNSUPPORTED. Never changes a pixel, nor a byte up to effort 4 */
     uint64_t max_pixels;                  /* default and upper bound VQZ_MAX_PIXELS */
     uint64_t max_memory;                  /* bytes that one context may allocate; default 4 GiB */
     /* encoder */
     float quality;                        /* 0..100, default 75; read in steps of 1/16 */
-    int32_t effort;                       /* 0..9, default 4; so far all make the same file */
+    int32_t effort;                       /* 0..9, default 4. 0 to 4: one pass in integers, the same file on every machine. 5 to 9: the latents are
+                                           * refined in 1, 3, 6, 12, 24 rounds; their search is in float, so other machines may make other files */
     uint32_t tile_size;                   /* 0: one tile up to 2^20 pixels, else 512. Otherwise a multiple of 64, 128..1024 */
     uint32_t pixel_hash;                  /* 1: store a hash of the decoded pixels (needs a decode while encoding); default 0 */
     /* decoder */
