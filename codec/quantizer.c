@@ -18,9 +18,10 @@ static uint32_t golomb_bits(int32_t e) {
 }
 
 /* Takes the escape where it is cheaper than `best`. */
-static void consider_escape(vqz_choice *c, const vqz_codebook *b, const int32_t *r, unsigned dim, uint32_t lambda, uint64_t best) {
+static inline void consider_escape(vqz_choice *c, const vqz_codebook *b, const int32_t *r, unsigned dim, uint32_t lambda, uint64_t best) {
     uint64_t j = price(lambda, b->cost[b->n]);
     int32_t e[2] = {0, 0};
+    if (j >= best) return;
     for (unsigned k = 0; k < dim && j < best; k++) {
         e[k] = nearest_step(r[k]);
         j += square((int64_t)r[k] - (int64_t)e[k] * 256) + price(lambda, golomb_bits(e[k]) << 12);
@@ -34,12 +35,14 @@ vqz_choice vqz_choose_pair(const vqz_codebook *b, int32_t r0, int32_t r1, uint32
     uint64_t best = UINT64_MAX;
     if (r0 < NEAR && r0 > -NEAR && r1 < NEAR && r1 > -NEAR) {
         uint32_t least = UINT32_MAX, at = 0;
-        for (uint32_t i = 0; i < b->n; i++) {
-            int32_t d0 = r0 - b->value[2 * i], d1 = r1 - b->value[2 * i + 1];
-            uint32_t j = (uint32_t)(d0 * d0) + (uint32_t)(d1 * d1) + (uint32_t)price(lambda, b->cost[i]);
-            if (j < least) {
+        for (const vqz_pick *p = b->picks, *end = p + b->n; p < end; p++) {
+            uint32_t j = (uint32_t)price(lambda, p->cost);
+            if (j > least) break;                /* so are all that follow */
+            int32_t d0 = r0 - p->value[0], d1 = r1 - p->value[1];
+            j += (uint32_t)(d0 * d0) + (uint32_t)(d1 * d1);
+            if (j < least || (j == least && p->symbol < at)) {
                 least = j;
-                at = i;
+                at = p->symbol;
             }
         }
         best = least;
@@ -49,20 +52,19 @@ vqz_choice vqz_choose_pair(const vqz_codebook *b, int32_t r0, int32_t r1, uint32
     return c;
 }
 
-/* First codeword whose value is not below v. */
+/* First codeword whose value is not below v. Values lie about a step apart: the search begins where that leads. */
 static uint32_t lower_bound(const vqz_codebook *b, int32_t v) {
-    uint32_t lo = 0, hi = b->n;
-    while (lo < hi) {
-        uint32_t mid = (lo + hi) / 2;
-        if (b->value[mid] < v) lo = mid + 1;
-        else hi = mid;
-    }
-    return lo;
+    int32_t guess = (int32_t)b->zero + (v >> 8);
+    uint32_t at = guess < 0 ? 0 : guess > (int32_t)b->n ? b->n : (uint32_t)guess;
+    while (at < b->n && b->value[at] < v) at++;
+    while (at > 0 && b->value[at - 1] >= v) at--;
+    return at;
 }
 
 vqz_choice vqz_choose_scalar(const vqz_codebook *b, int32_t r, uint32_t lambda) {
-    vqz_choice c = {0};
     uint64_t best = UINT64_MAX;
+    uint32_t symbol = 0, bits = 0;
+    int32_t chosen = 0;
     /* the two neighbours of r and two more towards zero: with tables that fall off no other can win */
     int64_t at = lower_bound(b, r >> b->shift);
     int64_t first = r > 0 ? at - 3 : at - 1, last = r > 0 ? at : at + 2;
@@ -78,9 +80,12 @@ vqz_choice vqz_choose_scalar(const vqz_codebook *b, int32_t r, uint32_t lambda) 
         uint64_t j = square((int64_t)r - residual) + price(lambda, b->cost[i] + (b->shift << 12));
         if (j < best) {
             best = j;
-            c = (vqz_choice){.symbol = (uint32_t)i, .residual = {residual}, .raw = raw};
+            symbol = (uint32_t)i;
+            bits = raw;
+            chosen = residual;
         }
     }
+    vqz_choice c = {.symbol = symbol, .residual = {chosen}, .raw = bits};
     consider_escape(&c, b, &r, 1, lambda, best);
     return c;
 }

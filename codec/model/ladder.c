@@ -21,13 +21,23 @@ static vqz_status parse_table(vqz_table *t, uint32_t n, const char *name, vqz_re
     return a->base ? vqz_table_build(t, freq, n, cum, look, name, e) : VQZ_OK;
 }
 
+static void sort_picks(vqz_pick *picks, uint32_t n, const int16_t *value, const uint32_t *cost) {
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = i;
+        for (; at && picks[at - 1].cost > cost[i]; at--) picks[at] = picks[at - 1];
+        picks[at] = (vqz_pick){{value[2 * i], value[2 * i + 1]}, i, cost[i]};
+    }
+}
+
 /* A codebook of n codewords of `dim` values. */
 static vqz_status parse_book(vqz_codebook *b, uint32_t n, uint32_t dim, const char *name, vqz_reader *r, vqz_arena *a, vqz_error *e) {
     int16_t *value;
     uint32_t *cost;
+    vqz_pick *picks = NULL;
     vqz_table table;
     VQZ_TAKE(a, value, (size_t)n * dim);
     VQZ_TAKE(a, cost, (size_t)n + 1);
+    if (dim == 2) VQZ_TAKE(a, picks, n);
     for (uint32_t i = 0; i < n * dim; i++) {
         int16_t v = (int16_t)vqz_read16(r);
         if (value) value[i] = v;
@@ -51,9 +61,11 @@ static vqz_status parse_book(vqz_codebook *b, uint32_t n, uint32_t dim, const ch
         sum += (uint64_t)d * table.freq[i];
     }
     for (uint32_t i = 0; i <= n; i++) cost[i] = vqz_cost_q12(table.freq[i]);
+    if (dim == 2) sort_picks(picks, n, value, cost);
     b->n = n;
     b->value = value;
     b->cost = cost;
+    b->picks = picks;
     b->zero = zero;
     b->mean_abs = (uint32_t)(sum >> VQZ_RANS_BITS);
     b->table = table;

@@ -27,12 +27,19 @@ enum {                                       /* sets of roles, a bit each */
     VQZ_NETS_SYNTHESIS = 1 << VQZ_NET_SYNTHESIS_LINEAR | 1 << VQZ_NET_SYNTHESIS
 };
 
+/* A codeword of a pair codebook, as encoders look at them. */
+typedef struct vqz_pick {
+    int16_t value[2];
+    uint32_t symbol, cost;
+} vqz_pick;
+
 /* One codebook of the ladder: n codewords and an escape symbol. */
 typedef struct vqz_codebook {
     uint32_t n;
     uint32_t shift;                          /* scalar only: raw bits below the symbol's value */
     const int16_t *value;                    /* [n], or [n][2] for pairs; 8 fractional bits */
     const uint32_t *cost;                    /* [n + 1] bits of each symbol, 12 fractional bits */
+    const vqz_pick *picks;                   /* [n] cheapest first; pairs only */
     uint32_t zero;                           /* the codeword nearest to zero */
     uint32_t mean_abs;                       /* expected |value| under the table, scalar only */
     vqz_table table;
