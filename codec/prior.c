@@ -15,7 +15,7 @@ static vqz_status scratch_size(const vqz_prior *p, size_t *bytes, vqz_error *e) 
     for (uint32_t i = 0; i < p->m->S; i++) {
         VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_TRUNK][i], p->h, p->w, &oh, &ow, &n, e));
         *bytes = max_size(*bytes, n);
-        VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_ANCHOR][i], p->h, p->w, &oh, &ow, &n, e));
+        VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_SECOND][i], 1, p->count[0], &oh, &ow, &n, e));
         *bytes = max_size(*bytes, n);
         VQZ_TRY(vqz_net_plan(p->nets->net[VQZ_NET_FIRST][i], 1, p->count[0], &oh, &ow, &n, e));
         *bytes = max_size(*bytes, n);
@@ -31,8 +31,10 @@ vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *ne
     size_t n = (size_t)h * w, nz = (size_t)p->zh * p->zw, scratch;
     p->count[0] = (uint32_t)((n + 1) / 2);
     p->count[1] = (uint32_t)(n / 2);
-    uint32_t trunk = 0, features = 0;
+    uint32_t trunk = 0, features = 0, neighbours = 0;
     for (uint32_t i = 0; i < m->S; i++) {
+        uint32_t width = m->def[VQZ_NET_SECOND][i].tensors->channels;
+        neighbours = width > neighbours ? width : neighbours;
         trunk = m->trunk_channels[i] > trunk ? m->trunk_channels[i] : trunk;
         features = m->feature_channels[i] > features ? m->feature_channels[i] : features;
     }
@@ -44,8 +46,7 @@ vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *ne
     VQZ_TAKE(a, p->hyper_in, nz * (m->Z + m->F));
     VQZ_TAKE(a, p->hyper_out, nz * VQZ_HYPER_STEP * VQZ_HYPER_STEP * m->H);
     VQZ_TAKE(a, p->context, n * (m->H + m->C));
-    VQZ_TAKE(a, p->own, n * m->max_slice);
-    VQZ_TAKE(a, p->features, n * features);
+    VQZ_TAKE(a, p->neighbours, (size_t)p->count[1] * neighbours);
     VQZ_TAKE(a, p->gathered_features, (size_t)p->count[0] * features);
     VQZ_TAKE(a, p->trunk, n * trunk);
     VQZ_TAKE(a, p->gathered_trunk, (size_t)p->count[0] * trunk);
@@ -86,22 +87,42 @@ static void gather(void *dst, const void *src, const uint32_t *position, uint32_
     for (uint32_t i = 0; i < count; i++) memcpy((uint8_t *)dst + i * bytes, (const uint8_t *)src + position[i] * bytes, bytes);
 }
 
+/* What the second pass sees at its positions: the slice's anchors around each, zeros outside the tile. */
+static void gather_neighbours(vqz_prior *p, uint32_t slice) {
+    const vqz_model *m = p->m;
+    const size_t c = m->slice[slice], row = m->H + m->C;
+    const uint8_t *plane = p->context + m->H + m->slice_start[slice];
+    int8_t offset[VQZ_SECOND_TAPS][2];
+    const unsigned taps = vqz_second_taps(m->def[VQZ_NET_ANCHOR][slice].layers->k, offset);
+    uint8_t *to = p->neighbours;
+    for (uint32_t i = 0; i < p->count[1]; i++) {
+        const uint32_t y = p->position[1][i] / p->w, x = p->position[1][i] % p->w;
+        for (unsigned t = 0; t < taps; t++, to += c) {
+            const uint32_t ny = y + (uint32_t)(int32_t)offset[t][0], nx = x + (uint32_t)(int32_t)offset[t][1];     /* wraps: outside */
+            if (ny < p->h && nx < p->w) memcpy(to, plane + ((size_t)ny * p->w + nx) * row, c);
+            else memset(to, 128, c);
+        }
+    }
+}
+
 void vqz_prior_predict(vqz_prior *p, uint32_t slice, unsigned pass) {
     const vqz_model *m = p->m;
     uint32_t T = m->trunk_channels[slice], Fc = m->feature_channels[slice], c = m->slice[slice], n = p->count[pass];
-    vqz_view trunk = {p->trunk, p->h, p->w, T}, gathered = {p->gathered_features, 1, n, Fc}, heads = {p->heads, 1, n, 2 * c};
+    vqz_view trunk = {p->gathered_trunk, 1, n, T}, features = {p->gathered_features, 1, n, Fc}, heads = {p->heads, 1, n, 2 * c};
+    if (n == 0) return;
     if (pass == 0) {
-        vqz_view context = {p->context, p->h, p->w, m->H + m->C}, first = {p->gathered_trunk, 1, n, T};
-        vqz_net_run(p->nets->net[VQZ_NET_TRUNK][slice], &context, &trunk, p->scratch);
-        gather(p->gathered_trunk, p->trunk, p->position[0], n, T * sizeof *p->trunk);
-        vqz_net_run(p->nets->net[VQZ_NET_FIRST][slice], &first, &gathered, p->scratch);
-    } else {
-        if (n == 0) return;
-        vqz_view in[2] = {{p->own, p->h, p->w, c}, trunk}, features = {p->features, p->h, p->w, Fc};
-        vqz_net_run(p->nets->net[VQZ_NET_ANCHOR][slice], in, &features, p->scratch);
-        gather(p->gathered_features, p->features, p->position[1], n, Fc);
+        vqz_view context = {p->context, p->h, p->w, m->H + m->C}, all = {p->trunk, p->h, p->w, T};
+        vqz_net_run(p->nets->net[VQZ_NET_TRUNK][slice], &context, &all, p->scratch);
     }
-    vqz_net_run(p->nets->net[VQZ_NET_HEADS][slice], &gathered, &heads, p->scratch);
+    gather(p->gathered_trunk, p->trunk, p->position[pass], n, T * sizeof *p->trunk);
+    if (pass == 0) {
+        vqz_net_run(p->nets->net[VQZ_NET_FIRST][slice], &trunk, &features, p->scratch);
+    } else {
+        gather_neighbours(p, slice);
+        vqz_view in[2] = {{p->neighbours, 1, n, m->def[VQZ_NET_SECOND][slice].tensors->channels}, trunk};
+        vqz_net_run(p->nets->net[VQZ_NET_SECOND][slice], in, &features, p->scratch);
+    }
+    vqz_net_run(p->nets->net[VQZ_NET_HEADS][slice], &features, &heads, p->scratch);
 }
 
 void vqz_prior_fill(const vqz_prior *p, uint32_t slice, unsigned pass, const vqz_latents *y) {
@@ -114,13 +135,11 @@ void vqz_prior_commit(vqz_prior *p, uint32_t slice, unsigned pass, const vqz_lat
     const vqz_model *m = p->m;
     uint32_t first = m->slice_start[slice], c = m->slice[slice];
     size_t row = m->H + m->C;
-    if (pass == 0) memset(p->own, 128, (size_t)p->h * p->w * c);
     for (uint32_t i = 0; i < p->count[pass]; i++) {
         uint32_t at = p->position[pass][i];
         const int16_t *v = vqz_latent_at(p, y, at) + first;
         uint8_t *to = p->context + at * row + m->H + first;
         for (uint32_t k = 0; k < c; k++) to[k] = vqz_latq(m, first + k, v[k]);
-        if (pass == 0) memcpy(p->own + (size_t)at * c, to, c);
     }
 }
 

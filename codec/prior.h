@@ -22,7 +22,7 @@ typedef struct vqz_prior {
     int32_t *z;                  /* [Z][zh * zw], filled by the caller before vqz_prior_hyper */
     int16_t *heads;              /* [count][2 * slice]: result of vqz_prior_predict: means, then log-scales */
     /* working memory */
-    uint8_t *hyper_in, *hyper_out, *context, *own, *features, *gathered_features;
+    uint8_t *hyper_in, *hyper_out, *context, *neighbours, *gathered_features;
     int16_t *trunk, *gathered_trunk;
     uint8_t *row;                /* one row of latents as bytes */
     void *scratch;

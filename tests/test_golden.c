@@ -17,7 +17,7 @@ typedef struct record {
     const uint8_t *payload;
 } record;
 
-enum { ALL = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS };
+enum { ALL = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | 1 << VQZ_NET_ANCHOR | VQZ_NETS_SYNTHESIS };
 
 static struct {
     uint8_t *data;

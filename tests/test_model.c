@@ -159,6 +159,50 @@ static void information(void **state) {
     memcpy(copy, original, size);
 }
 
+/* The second pass gets from gathered anchors what the network of the file makes of the plane. */
+static void second_pass(void **state) {
+    (void)state;
+    enum { H = 5, W = 7, MAX_CHANNELS = 512 };
+    vqz_model *m;
+    const vqz_nets *nets;
+    assert_int_equal(vqz_model_open(&m, original, size, NULL), VQZ_OK);
+    assert_int_equal(vqz_model_nets(m, vqz_kernels_get(VQZ_CPU_SCALAR), 1 << VQZ_NET_ANCHOR | 1 << VQZ_NET_SECOND, &nets, NULL), VQZ_OK);
+    static uint8_t plane[H * W][MAX_CHANNELS], dense[H * W][MAX_CHANNELS], near[VQZ_SECOND_TAPS * MAX_CHANNELS], features[MAX_CHANNELS];
+    static int16_t trunk[H * W][MAX_CHANNELS];
+    static _Alignas(64) uint8_t scratch[1 << 20];
+    uint32_t seed = 3;
+    for (uint32_t s = 0; s < m->S; s++) {
+        const uint32_t c = m->slice[s], T = m->trunk_channels[s], bound = m->def[VQZ_NET_ANCHOR][s].tensors[1].bound;
+        for (uint32_t i = 0; i < H * W; i++) {
+            for (uint32_t k = 0; k < c; k++) plane[i][k] = (i / W + i % W) & 1 ? 128 : (uint8_t)(test_random(&seed) >> 24);
+            for (uint32_t k = 0; k < T; k++) trunk[i][k] = (int16_t)((int32_t)(test_random(&seed) % bound) - (int32_t)bound / 2);
+        }
+        vqz_view in[2] = {{plane, H, W, MAX_CHANNELS}, {trunk, H, W, MAX_CHANNELS}}, out = {dense, H, W, MAX_CHANNELS};
+        uint32_t oh, ow;
+        size_t bytes;
+        assert_int_equal(vqz_net_plan(nets->net[VQZ_NET_ANCHOR][s], H, W, &oh, &ow, &bytes, NULL), VQZ_OK);
+        assert_true(bytes <= sizeof scratch);
+        vqz_net_run(nets->net[VQZ_NET_ANCHOR][s], in, &out, scratch);
+        int8_t offset[VQZ_SECOND_TAPS][2];
+        unsigned taps = vqz_second_taps(m->def[VQZ_NET_ANCHOR][s].layers->k, offset);
+        for (int i = 1; i < H * W; i += 2) {                         /* W is odd: the odd positions */
+            for (unsigned t = 0; t < taps; t++) {
+                int y = i / W + offset[t][0], x = i % W + offset[t][1];
+                if (y >= 0 && y < H && x >= 0 && x < W) memcpy(near + t * c, plane[y * W + x], c);
+                else memset(near + t * c, 128, c);
+            }
+            vqz_view one[2] = {{near, 1, 1, taps * c}, {trunk[i], 1, 1, T}}, result = {features, 1, 1, MAX_CHANNELS};
+            vqz_net_run(nets->net[VQZ_NET_SECOND][s], one, &result, scratch);
+            assert_memory_equal(features, dense[i], m->feature_channels[s]);
+        }
+    }
+    /* a network that cannot be taken apart so is refused */
+    size_t layer = (size_t)(m->def[VQZ_NET_ANCHOR][1].layers[0].weights - m->data) - 12;
+    vqz_model_unref(m);
+    copy[layer + 4] = 1;                     /* padding by the edge */
+    refused(size, "context anchor 1: layer 0");
+}
+
 /* What the build found out about the built-in model is what opening the file finds out. */
 static void built_in(void **state) {
     (void)state;
@@ -306,7 +350,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(header), cmocka_unit_test(arch), cmocka_unit_test(networks), cmocka_unit_test(tables),
-                                       cmocka_unit_test(random_damage), cmocka_unit_test(information), cmocka_unit_test(built_in),
+                                       cmocka_unit_test(random_damage), cmocka_unit_test(information), cmocka_unit_test(second_pass), cmocka_unit_test(built_in),
                                        cmocka_unit_test(proven), cmocka_unit_test(packing), cmocka_unit_test(choices)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

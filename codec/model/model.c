@@ -112,7 +112,8 @@ static vqz_status parse(vqz_model *m, vqz_arena *a, vqz_error *e) {
 }
 
 static void destroy(vqz_model *m) {
-    for (int role = 0; role < VQZ_NET_ROLES; role++)
+    for (int i = 0; i < VQZ_MAX_SLICES; i++) vqz_free(&m->mem, m->second[i]);
+    for (int role = 0; role < VQZ_NET_KINDS; role++)
         for (int i = 0; i < VQZ_MAX_SLICES; i++) {
             for (int v = 0; v < VQZ_VARIANTS; v++) vqz_net_free(m->nets[v].net[role][i], &m->mem);
             vqz_net_free(m->def[role][i].net, &m->mem);
@@ -168,15 +169,15 @@ void vqz_model_unref(vqz_model *m) {
     if (m && atomic_fetch_sub(&m->refs, 1) == 1) destroy(m);
 }
 
-/* Multiply-accumulates per pixel over one 1024 x 1024 tile; heads and first run on half of the positions each. */
+/* Multiply-accumulates per pixel over one 1024 x 1024 tile; first and second run on half of the positions each. */
 static uint32_t macs_per_pixel(const vqz_model *m, bool encode) {
     uint64_t total = 0;
-    for (int role = 0; role < VQZ_NET_ROLES; role++) {
-        bool analysis = role <= VQZ_NET_HYPER_ANALYSIS, synthesis = role >= VQZ_NET_SYNTHESIS_LINEAR;
-        if ((analysis && !encode) || (synthesis && encode)) continue;
+    for (int role = 0; role < VQZ_NET_KINDS; role++) {
+        bool analysis = role <= VQZ_NET_HYPER_ANALYSIS, synthesis = role == VQZ_NET_SYNTHESIS_LINEAR || role == VQZ_NET_SYNTHESIS;
+        if ((analysis && !encode) || (synthesis && encode) || role == VQZ_NET_ANCHOR) continue;
         for (uint32_t i = 0; i < m->S && m->def[role][i].net; i++) {
             uint32_t side = role == VQZ_NET_ANALYSIS ? 512 : role == VQZ_NET_HYPER_SYNTHESIS ? 16 : 64;
-            uint32_t h = role == VQZ_NET_FIRST ? side / 2 : side;
+            uint32_t h = role == VQZ_NET_FIRST || role == VQZ_NET_SECOND ? side / 2 : side;
             total += vqz_net_macs(m->def[role][i].net, h, side);
         }
     }

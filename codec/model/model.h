@@ -19,11 +19,13 @@ enum {                                       /* fixed by the format */
 typedef enum {
     VQZ_NET_ANALYSIS_LINEAR, VQZ_NET_ANALYSIS, VQZ_NET_HYPER_ANALYSIS, VQZ_NET_HYPER_SYNTHESIS,
     VQZ_NET_TRUNK, VQZ_NET_ANCHOR, VQZ_NET_HEADS, VQZ_NET_FIRST,
-    VQZ_NET_SYNTHESIS_LINEAR, VQZ_NET_SYNTHESIS, VQZ_NET_ROLES
+    VQZ_NET_SYNTHESIS_LINEAR, VQZ_NET_SYNTHESIS, VQZ_NET_ROLES,
+    VQZ_NET_SECOND = VQZ_NET_ROLES,          /* not in the file: the anchor network as the second pass runs it (second.c) */
+    VQZ_NET_KINDS
 } vqz_net_role;
 enum {                                       /* sets of roles, a bit each */
     VQZ_NETS_ANALYSIS = 1 << VQZ_NET_ANALYSIS_LINEAR | 1 << VQZ_NET_ANALYSIS | 1 << VQZ_NET_HYPER_ANALYSIS,
-    VQZ_NETS_CONTEXT = 1 << VQZ_NET_HYPER_SYNTHESIS | 1 << VQZ_NET_TRUNK | 1 << VQZ_NET_ANCHOR | 1 << VQZ_NET_HEADS | 1 << VQZ_NET_FIRST,
+    VQZ_NETS_CONTEXT = 1 << VQZ_NET_HYPER_SYNTHESIS | 1 << VQZ_NET_TRUNK | 1 << VQZ_NET_HEADS | 1 << VQZ_NET_FIRST | 1 << VQZ_NET_SECOND,
     VQZ_NETS_SYNTHESIS = 1 << VQZ_NET_SYNTHESIS_LINEAR | 1 << VQZ_NET_SYNTHESIS
 };
 
@@ -59,7 +61,7 @@ typedef struct vqz_level {
  * packed for other threads beside them. */
 typedef struct vqz_nets {
     const vqz_kernels *kernels;
-    vqz_net *net[VQZ_NET_ROLES][VQZ_MAX_SLICES];   /* [role][index]; index 0 where the role exists once */
+    vqz_net *net[VQZ_NET_KINDS][VQZ_MAX_SLICES];   /* [role][index]; index 0 where the role exists once */
 } vqz_nets;
 
 typedef struct vqz_net_def {
@@ -91,7 +93,8 @@ struct vqz_model {
     const uint16_t *map;                     /* [top + 1][top + 1] */
     uint32_t nztables;
     vqz_table *ztable;                       /* symbols -M..M, escape */
-    vqz_net_def def[VQZ_NET_ROLES][VQZ_MAX_SLICES];
+    vqz_net_def def[VQZ_NET_KINDS][VQZ_MAX_SLICES];
+    void *second[VQZ_MAX_SLICES];            /* what def[VQZ_NET_SECOND] points to */
     uint32_t synthesis_ring;                 /* latent positions around a rectangle that its pixels depend on */
 
     pthread_mutex_t lock;
@@ -115,6 +118,10 @@ typedef struct vqz_arena vqz_arena;
 vqz_status vqz_parse_nets(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);      /* nets.c */
 /* After parsing: every rule for the networks, the bounds only where they are not known to be kept. */
 vqz_status vqz_check_nets(vqz_model *m, bool proven, vqz_error *e);
+/* second.c: def[VQZ_NET_SECOND][i] from def[VQZ_NET_ANCHOR][i]; its input 0 is made of the anchors at these offsets (y, x). */
+enum { VQZ_SECOND_TAPS = 12 };
+unsigned vqz_second_taps(unsigned k, int8_t (*offset)[2]);
+vqz_status vqz_make_second(vqz_model *m, uint32_t i, vqz_error *e);
 vqz_status vqz_parse_levels(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);    /* levels.c */
 vqz_status vqz_parse_ladder(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);    /* ladder.c */
 vqz_status vqz_parse_ztables(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);   /* ladder.c */

@@ -6,12 +6,13 @@
 #define BAD(...) vqz_fail(e, VQZ_ERR_MODEL_INVALID, VQZ_NO_OFFSET, __VA_ARGS__)
 enum { MAX_TENSORS = 64, MAX_LAYERS = 64 };
 
-static const struct { const char *name; bool per_slice; uint8_t inputs; } roles[VQZ_NET_ROLES] = {
+static const struct { const char *name; bool per_slice; uint8_t inputs; } roles[VQZ_NET_KINDS] = {
     [VQZ_NET_ANALYSIS_LINEAR] = {"analysis linear", false, 1}, [VQZ_NET_ANALYSIS] = {"analysis", false, 2},
     [VQZ_NET_HYPER_ANALYSIS] = {"hyper analysis", false, 1}, [VQZ_NET_HYPER_SYNTHESIS] = {"hyper synthesis", false, 1},
     [VQZ_NET_TRUNK] = {"context trunk", true, 1}, [VQZ_NET_ANCHOR] = {"context anchor", true, 2},
     [VQZ_NET_HEADS] = {"context heads", true, 1}, [VQZ_NET_FIRST] = {"context first", true, 1},
     [VQZ_NET_SYNTHESIS_LINEAR] = {"synthesis linear", false, 1}, [VQZ_NET_SYNTHESIS] = {"synthesis", false, 2},
+    [VQZ_NET_SECOND] = {"context second", true, 2},
 };
 
 static void net_name(char name[40], int role, uint32_t index) {
@@ -140,6 +141,7 @@ vqz_status vqz_check_nets(vqz_model *m, bool proven, vqz_error *e) {
             else VQZ_TRY(vqz_net_create(&d->net, &m->mem, NULL, name, d->tensors, d->ntensors, d->inputs, d->layers, d->nlayers, e));
             VQZ_TRY(check_scale(d->net, role, name, e));
         }
+    for (uint32_t i = 0; i < m->S; i++) VQZ_TRY(vqz_make_second(m, i, e));
     uint32_t num, den;
     vqz_net_reach(m->def[VQZ_NET_SYNTHESIS][0].net, &m->synthesis_ring, &num, &den);
     /* a tile row may be as low as 2 positions, and pixels wait for one row below theirs only */
@@ -155,7 +157,7 @@ vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, unsigned wanted, c
     while (n < m->nets + VQZ_VARIANTS && n->kernels && n->kernels != k) n++;
     if (n == m->nets + VQZ_VARIANTS) s = VQZ_ERR_INTERNAL;
     else n->kernels = k;
-    for (int role = 0; role < VQZ_NET_ROLES && s == VQZ_OK; role++)
+    for (int role = 0; role < VQZ_NET_KINDS && s == VQZ_OK; role++)
         for (uint32_t i = 0; (wanted >> role & 1) && i < (roles[role].per_slice ? m->S : 1) && s == VQZ_OK; i++) {
             const vqz_net_def *d = &m->def[role][i];
             if (!n->net[role][i]) s = vqz_net_pack(&n->net[role][i], d->net, k, d->layers, &m->mem, e);
