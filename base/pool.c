@@ -41,13 +41,14 @@ static void *worker_main(void *arg) {
     return NULL;
 }
 
-vqz_status vqz_pool_create(vqz_pool **pool, vqz_memory *mem, unsigned threads, vqz_error *e) {
+vqz_status vqz_pool_create(vqz_pool **pool, vqz_memory *mem, unsigned threads, unsigned most, vqz_error *e) {
     void *q;
     *pool = NULL;
     if (threads == 0) {
         long n = sysconf(_SC_NPROCESSORS_ONLN);
         threads = n > 0 ? (unsigned)n : 1;
     }
+    if (threads > most) threads = most;
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     VQZ_TRY(vqz_alloc(mem, &q, 1, sizeof(vqz_pool) + threads * sizeof(pthread_t), e));
     vqz_pool *p = q;

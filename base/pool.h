@@ -4,8 +4,9 @@
 #include "base/memory.h"
 
 typedef struct vqz_pool vqz_pool;
-/* `threads` 0: one per core. A pool of one runs everything in the caller. Fewer threads than asked for is not an error. */
-vqz_status vqz_pool_create(vqz_pool **pool, vqz_memory *mem, unsigned threads, vqz_error *e);
+/* `threads` 0: one per core; never more than `most`, the iterations of the longest loop. A pool of one runs everything in the caller. Fewer
+ * threads than asked for is not an error. */
+vqz_status vqz_pool_create(vqz_pool **pool, vqz_memory *mem, unsigned threads, unsigned most, vqz_error *e);
 void vqz_pool_free(vqz_pool *pool);
 unsigned vqz_pool_size(const vqz_pool *pool);   /* workers, the caller included; at least 1 */
 /* Calls run(arg, i, worker) once for every i in 0..n-1, in any order; worker is in 0..size-1 and no two calls with the same

@@ -53,6 +53,14 @@ void image_note(image_reader *r, const char *text) {
     snprintf(r->note + used, sizeof r->note - used, "%s%s", used ? "; " : "", text);
 }
 
+void image_note_whole(image_reader *r, const char *why) {
+    enum { SMALL = 1 << 22 };
+    char text[96];
+    if ((uint64_t)r->info.width * r->info.height <= SMALL) return;
+    snprintf(text, sizeof text, "%s: the whole picture is held in memory", why);
+    image_note(r, text);
+}
+
 /* ---- writers ---- */
 static const struct { const char *name; image_format format; const image_writer_ops *ops; } formats[] = {
     {"png", FORMAT_PNG, &image_png_writer}, {"ppm", FORMAT_PPM, &image_pnm_writer},

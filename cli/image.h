@@ -50,6 +50,8 @@ vqz_status image_check_size(uint64_t width, uint64_t height, const image_config 
 /* For readers: malloc of height * stride bytes within the memory limit. */
 vqz_status image_alloc(uint8_t **p, uint64_t height, uint64_t stride, const image_config *config, vqz_error *e);
 void image_note(image_reader *r, const char *text);
+/* A note that a picture, unless it is small, takes memory in proportion to its size, and why. */
+void image_note_whole(image_reader *r, const char *why);
 
 /* ---- writers ---- */
 typedef enum image_format {

@@ -136,6 +136,7 @@ static vqz_status open_jpeg(jpeg_reader *r, const image_config *config, vqz_erro
     r->base.info.width = d->output_width;
     r->base.info.height = d->output_height;
     r->base.info.layout = gray ? VQZ_GRAY : VQZ_RGB;
+    if (jpeg_has_multiple_scans(d)) image_note_whole(&r->base, "progressive");
     r->stride = (size_t)d->output_width * (gray ? 1 : 3);
     r->batch = (uint32_t)(65536 / r->stride + 1);
     s = image_alloc(&r->rows, r->batch, r->stride, config, e);

@@ -144,6 +144,7 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
     if (r->stride != (size_t)width * (size_t)r->base.info.layout)
         return cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "libpng rows have an unexpected size");
     r->whole = late || passes > 1;
+    if (r->whole) image_note_whole(&r->base, passes > 1 ? "interlaced" : r->base.in->regular ? "metadata behind the pixels" : "PNG from a pipe");
     r->batch = r->whole ? height : (uint32_t)(65536 / r->stride + 1);
     s = image_alloc(&r->rows, r->batch, r->stride, config, e);
     if (s != VQZ_OK) return s;

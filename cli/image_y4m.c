@@ -120,6 +120,7 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
     if ((s = image_alloc(&r->planes, 1, bytes, config, e)) != VQZ_OK) return s;
     if ((s = image_alloc(&r->row, 1, width * (r->mono ? 1 : 3), config, e)) != VQZ_OK) return s;
     if (source_read(in, r->planes, (size_t)bytes) != bytes) return source_short(in, e);
+    image_note_whole(&r->base, "planes one after the other");
     if (source_peek(in, 1)) image_note(&r->base, "only the first frame is used");
     matrix m = matrix_of(config->matrix, (uint32_t)width, (uint32_t)height, full);
     r->colour = to_rgb_of(&m);

@@ -52,7 +52,8 @@ struct vqz_decoder {
     vqz_model *model;
     const vqz_nets *nets;
     vqz_recon pixels;
-    uint64_t planned;                        /* bytes of `block` */
+    uint64_t planned;                        /* bytes, all in all, the packed model included */
+    size_t block_bytes;
     bool laid_out;
     void *block;
     vqz_pool *pool;
@@ -189,13 +190,13 @@ static vqz_status plan(vqz_decoder *d) {
     if (p->max_w > MAX_TILE_SIDE || p->max_h > MAX_TILE_SIDE)
         return vqz_fail(&d->error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "tiles of %u x %u: at most %d per side", p->max_w, p->max_h, MAX_TILE_SIDE);
     VQZ_TRY(layout_work(d, NULL, &d->work_bytes, p->max_h, p->max_w, &prior, &synthesis, &residual, &d->error));
-    unsigned threads = d->grid.nx == 1 ? 1 : d->settings.threads;
-    VQZ_TRY(vqz_pool_create(&d->pool, &d->mem, threads, &d->error));
+    VQZ_TRY(vqz_pool_create(&d->pool, &d->mem, d->settings.threads, d->grid.nx, &d->error));
     layout_all(d, &a, vqz_pool_size(d->pool));
     d->tiles = NULL;
     d->work = NULL;
     if (a.overflow) return vqz_fail(&d->error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a picture of %u x %u does not fit in memory", d->head.width, d->head.height);
-    d->planned = a.used;
+    d->block_bytes = a.used;
+    d->planned = a.used + d->mem.used + d->model->mem.used;
     return VQZ_OK;
 }
 
@@ -218,7 +219,7 @@ static vqz_status allocate(vqz_decoder *d) {
         id[2 * VQZ_MODEL_ID_SIZE] = 0;
         return vqz_fail(&d->error, VQZ_ERR_MODEL_UNKNOWN, VQZ_NO_OFFSET, "the file needs model %s, which was not given", id);
     }
-    VQZ_TRY(vqz_alloc(&d->mem, &d->block, d->planned, 1, &d->error));
+    VQZ_TRY(vqz_alloc(&d->mem, &d->block, d->block_bytes, 1, &d->error));
     vqz_arena a = {.base = d->block};
     layout_all(d, &a, vqz_pool_size(d->pool));
     for (uint32_t i = 0; i < d->grid.nx; i++)

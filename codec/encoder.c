@@ -194,9 +194,7 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     vqz_refine refine;
     vqz_synthesis s;
     vqz_residual r;
-    unsigned threads = enc->settings.threads;
-    if (enc->grid.nx == 1) threads = 1;
-    VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, threads, e));
+    VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, enc->settings.threads, enc->grid.nx, e));
     uint32_t h = enc->pixels.max_h, w = enc->pixels.max_w, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
     enc->capacity = rows < enc->head.height ? rows : enc->head.height;
     VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &refine, e));

@@ -30,7 +30,7 @@ static void every_job_once(void **state) {
             vqz_pool *pool;
             static counts c;
             vqz_memory_init(&mem, 1 << 20);
-            assert_int_equal(vqz_pool_create(&pool, &mem, threads, NULL), VQZ_OK);
+            assert_int_equal(vqz_pool_create(&pool, &mem, threads, 100, NULL), VQZ_OK);
             c = (counts){.workers = vqz_pool_size(pool)};
             assert_in_range(c.workers, 1, threads);
             for (int loop = 1; loop <= 20; loop++) {
@@ -48,11 +48,14 @@ static void default_size(void **state) {
     vqz_memory mem;
     vqz_pool *pool;
     vqz_memory_init(&mem, 1 << 20);
-    assert_int_equal(vqz_pool_create(&pool, &mem, 0, NULL), VQZ_OK);
+    assert_int_equal(vqz_pool_create(&pool, &mem, 0, 100, NULL), VQZ_OK);
     assert_true(vqz_pool_size(pool) >= 1);
     vqz_pool_free(pool);
+    assert_int_equal(vqz_pool_create(&pool, &mem, 7, 3, NULL), VQZ_OK);
+    assert_in_range(vqz_pool_size(pool), 1, 3);          /* no idle threads */
+    vqz_pool_free(pool);
     vqz_memory_init(&mem, 16);
-    assert_int_equal(vqz_pool_create(&pool, &mem, 1, NULL), VQZ_ERR_LIMIT);
+    assert_int_equal(vqz_pool_create(&pool, &mem, 1, 1, NULL), VQZ_ERR_LIMIT);
     assert_null(pool);
 }
 
