@@ -14,36 +14,42 @@ static int32_t decode_scalar(vqz_rans_dec *d, const vqz_codebook *b, const vqz_s
     return v;
 }
 
-/* One pass of one coded slice: symbols -> latents. */
+/* The residuals of one position, in steps. */
+static void decode_residuals(const vqz_model *m, vqz_rans_dec *d, const uint8_t *rung, uint32_t c, int32_t *r, const vqz_symbol_observer *observer) {
+    for (uint32_t k = 0; k < c; k += 2, r += 2) {
+        unsigned swap;
+        const vqz_codebook *book = vqz_pair_book(m, rung[k], rung[k + 1], &swap);
+        if (book) {
+            uint32_t s = get_symbol(d, book, observer);
+            if (s == book->n) {
+                r[0] = vqz_rans_get_golomb(d) * 256;
+                r[1] = vqz_rans_get_golomb(d) * 256;
+            } else {
+                r[swap] = book->value[2 * s];
+                r[!swap] = book->value[2 * s + 1];
+            }
+        } else {
+            r[0] = decode_scalar(d, &m->scalar[rung[k]], observer);
+            r[1] = decode_scalar(d, &m->scalar[rung[k + 1]], observer);
+        }
+    }
+}
+
+/* One pass of one coded slice: symbols -> latents. Rungs, symbols and latents of a position one after the other, so that all but the symbols
+ * are plain loops over its channels. */
 static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned pass, int32_t bias, const vqz_latents *y,
                         const vqz_symbol_observer *observer) {
     const vqz_model *m = p->m;
     const vqz_level *level = p->level;
-    uint32_t first = m->slice_start[slice], c = m->slice[slice];
+    const uint32_t first = m->slice_start[slice], c = m->slice[slice];
+    uint8_t rung[VQZ_MAX_CHANNELS];
+    int32_t r[VQZ_MAX_CHANNELS];
     for (uint32_t i = 0; i < p->count[pass]; i++) {
-        const int16_t *mean = p->heads + (size_t)i * 2 * c, *scale = mean + c;
+        const int16_t *mean = p->heads + (size_t)i * 2 * c;
+        vqz_rungs(m, level, first, c, mean + c, bias, rung);
+        decode_residuals(m, d, rung, c, r, observer);
         int16_t *out = vqz_latent_at(p, y, p->position[pass][i]) + first;
-        for (uint32_t k = 0; k < c; k += 2) {
-            uint32_t a = vqz_rung(m, level, first + k, scale[k], bias), b = vqz_rung(m, level, first + k + 1, scale[k + 1], bias);
-            int32_t r[2];
-            unsigned swap;
-            const vqz_codebook *book = vqz_pair_book(m, a, b, &swap);
-            if (book) {
-                uint32_t s = get_symbol(d, book, observer);
-                if (s == book->n) {
-                    r[0] = vqz_rans_get_golomb(d) * 256;
-                    r[1] = vqz_rans_get_golomb(d) * 256;
-                } else {
-                    r[swap] = book->value[2 * s];
-                    r[!swap] = book->value[2 * s + 1];
-                }
-            } else {
-                r[0] = decode_scalar(d, &m->scalar[a], observer);
-                r[1] = decode_scalar(d, &m->scalar[b], observer);
-            }
-            out[k] = vqz_reconstruct(m, level, first + k, mean[k], r[0]);
-            out[k + 1] = vqz_reconstruct(m, level, first + k + 1, mean[k + 1], r[1]);
-        }
+        vqz_reconstruct_all(m, level, first, c, mean, r, out);
     }
 }
 

@@ -18,11 +18,13 @@ static bool encode_pass(vqz_prior *p, vqz_rans_enc *rans, uint32_t slice, unsign
     const vqz_level *level = p->level;
     uint32_t first = m->slice_start[slice], c = m->slice[slice];
     bool any = false;
+    uint8_t rung[VQZ_MAX_CHANNELS];
     for (uint32_t i = 0; i < p->count[pass]; i++) {
-        const int16_t *mean = p->heads + (size_t)i * 2 * c, *scale = mean + c;
+        const int16_t *mean = p->heads + (size_t)i * 2 * c;
+        vqz_rungs(m, level, first, c, mean + c, bias, rung);
         int16_t *v = vqz_latent_at(p, y, p->position[pass][i]) + first;
         for (uint32_t k = 0; k < c; k += 2) {
-            uint32_t ch = first + k, a = vqz_rung(m, level, ch, scale[k], bias), b = vqz_rung(m, level, ch + 1, scale[k + 1], bias);
+            uint32_t ch = first + k, a = rung[k], b = rung[k + 1];
             int32_t r0 = vqz_residual(m, level, ch, v[k], mean[k]), r1 = vqz_residual(m, level, ch + 1, v[k + 1], mean[k + 1]);
             unsigned swap;
             const vqz_codebook *book = vqz_pair_book(m, a, b, &swap);
@@ -58,11 +60,13 @@ static int32_t choose_bias(const vqz_prior *p, uint32_t slice, uint32_t lambda, 
     const vqz_model *m = p->m;
     uint32_t first = m->slice_start[slice], c = m->slice[slice];
     uint64_t found = 0, count[VQZ_MAX_RUNGS] = {0};
+    uint8_t rungs[VQZ_MAX_CHANNELS];
     for (uint32_t i = 0; i < p->count[0]; i++) {
-        const int16_t *mean = p->heads + (size_t)i * 2 * c, *scale = mean + c;
+        const int16_t *mean = p->heads + (size_t)i * 2 * c;
+        vqz_rungs(m, p->level, first, c, mean + c, 0, rungs);
         const int16_t *v = vqz_latent_at(p, y, p->position[0][i]) + first;
         for (uint32_t k = 0; k < c; k++) {
-            uint32_t rung = vqz_rung(m, p->level, first + k, scale[k], 0);
+            uint32_t rung = rungs[k];
             /* what would be coded: the tables' means come from such choices, and plain rounding exceeds them at low rates */
             int32_t q = vqz_choose_scalar(&m->scalar[rung], vqz_residual(m, p->level, first + k, v[k], mean[k]), lambda).residual[0];
             found += (uint64_t)(q < 0 ? -q : q);

@@ -42,7 +42,7 @@ static vqz_status parse_arch(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_erro
     m->F = vqz_read16(r);
     m->H = vqz_read16(r);
     m->S = vqz_read16(r);
-    if (r->failed || m->C < 2 || m->C > 1024 || m->C % 2 || !m->Z || m->Z > 256 || m->F > 64 || !m->H || m->H > 512 || !m->S || m->S > VQZ_MAX_SLICES)
+    if (r->failed || m->C < 2 || m->C > VQZ_MAX_CHANNELS || m->C % 2 || !m->Z || m->Z > 256 || m->F > 64 || !m->H || m->H > 512 || !m->S || m->S > VQZ_MAX_SLICES)
         return BAD("ARCH section: dimensions C %u, Z %u, F %u, H %u, S %u are out of range", m->C, m->Z, m->F, m->H, m->S);
     uint32_t sum = 0;
     m->max_slice = 0;

@@ -7,7 +7,7 @@
 #include "codec/rans.h"
 #include <pthread.h>
 
-enum { VQZ_MAX_SLICES = 16, VQZ_MAX_RUNGS = 64, VQZ_MAX_LEVELS = 64, VQZ_VARIANTS = 8 };
+enum { VQZ_MAX_SLICES = 16, VQZ_MAX_RUNGS = 64, VQZ_MAX_CHANNELS = 1024, VQZ_MAX_LEVELS = 64, VQZ_VARIANTS = 8 };
 enum {                                       /* fixed by the format */
     VQZ_LATENT_STEP = 16,                    /* pixels per latent position and side */
     VQZ_HYPER_STEP = 4,                      /* latent positions per hyper-latent position */
