@@ -16,7 +16,7 @@ vqz_status vqz_analysis_layout(vqz_analysis *a, const vqz_model *m, const vqz_ne
     size_t n = (size_t)h * w, scratch = (size_t)w * STEP * 3, bytes;       /* at least one row of pixels */
     uint32_t zh = (h + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, zw = (w + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, oh, ow;
     const struct { vqz_net_role role; uint32_t h, w; } runs[] = {
-        {VQZ_NET_ANALYSIS_LINEAR, h, w}, {VQZ_NET_ANALYSIS, h * STEP / 2, w * STEP / 2}, {VQZ_NET_HYPER_ANALYSIS, h, w}};
+        {VQZ_NET_ANALYSIS_LINEAR, h, w}, {VQZ_NET_LATQ, h, w}, {VQZ_NET_ANALYSIS, h * STEP / 2, w * STEP / 2}, {VQZ_NET_HYPER_ANALYSIS, h, w}};
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         VQZ_TRY(vqz_net_plan(nets->net[runs[i].role][0], runs[i].h, runs[i].w, &oh, &ow, &bytes, e));
         if (bytes > scratch) scratch = bytes;
@@ -64,9 +64,8 @@ void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t fi
         const int16_t *src = a->latents + ((size_t)(tile.y - r.y + i) * r.w + (tile.x - r.x)) * m->C;
         int16_t *dst = y->data + i * y->stride * m->C;
         memcpy(dst, src, (size_t)tile.w * m->C * sizeof *dst);
-        uint8_t *scaled = a->scaled + (size_t)i * tile.w * m->C;
-        for (uint32_t x = 0; x < tile.w; x++)
-            for (uint32_t c = 0; c < m->C; c++) scaled[(size_t)x * m->C + c] = vqz_latq(m, c, dst[(size_t)x * m->C + c]);
+        vqz_view latents = {dst, 1, tile.w, m->C}, seen = {a->scaled + (size_t)i * tile.w * m->C, 1, tile.w, m->C};
+        vqz_net_run(a->nets->net[VQZ_NET_LATQ][0], &latents, &seen, a->scratch);
     }
     vqz_view scaled = {a->scaled, tile.h, tile.w, m->C}, hyper = {a->hyper, p->zh, p->zw, m->Z};
     vqz_net_run(a->nets->net[VQZ_NET_HYPER_ANALYSIS][0], &scaled, &hyper, a->scratch);

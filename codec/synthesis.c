@@ -7,6 +7,8 @@ vqz_status vqz_synthesis_layout(vqz_synthesis *s, const vqz_model *m, const vqz_
     VQZ_TRY(vqz_net_plan(nets->net[VQZ_NET_SYNTHESIS_LINEAR][0], h, w, &oh, &ow, &scratch, e));
     VQZ_TRY(vqz_net_plan(nets->net[VQZ_NET_SYNTHESIS][0], h, w, &oh, &ow, &bytes, e));
     if (bytes > scratch) scratch = bytes;
+    VQZ_TRY(vqz_net_plan(nets->net[VQZ_NET_LATQ][0], h, w, &oh, &ow, &bytes, e));
+    if (bytes > scratch) scratch = bytes;
     VQZ_TAKE(arena, s->latents, n * m->C);
     VQZ_TAKE(arena, s->scaled, n * m->C);
     VQZ_TAKE(arena, s->linear, n * 16 * 48);
@@ -17,11 +19,9 @@ vqz_status vqz_synthesis_layout(vqz_synthesis *s, const vqz_model *m, const vqz_
 
 void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w) {
     const vqz_model *m = s->m;
-    size_t n = (size_t)h * w;
-    for (size_t i = 0; i < n; i++)
-        for (uint32_t c = 0; c < m->C; c++) s->scaled[i * m->C + c] = vqz_latq(m, c, s->latents[i * m->C + c]);
-    vqz_view latents = {s->latents, h, w, m->C}, linear = {s->linear, 4 * h, 4 * w, 48};
+    vqz_view latents = {s->latents, h, w, m->C}, scaled = {s->scaled, h, w, m->C}, linear = {s->linear, 4 * h, 4 * w, 48};
+    vqz_net_run(s->nets->net[VQZ_NET_LATQ][0], &latents, &scaled, s->scratch);
     vqz_net_run(s->nets->net[VQZ_NET_SYNTHESIS_LINEAR][0], &latents, &linear, s->scratch);
-    vqz_view in[2] = {{s->scaled, h, w, m->C}, linear}, out = {s->out, h * VQZ_LATENT_STEP, w * VQZ_LATENT_STEP, 3};
+    vqz_view in[2] = {scaled, linear}, out = {s->out, h * VQZ_LATENT_STEP, w * VQZ_LATENT_STEP, 3};
     vqz_net_run(s->nets->net[VQZ_NET_SYNTHESIS][0], in, &out, s->scratch);
 }

@@ -69,6 +69,11 @@ static const struct section {
 static vqz_status parse_latq(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e) {
     uint16_t *mul;
     uint8_t *shift;
+    const uint8_t *arrays = r->data + r->pos;
+    m->latq_tensors[0] = (vqz_tensor_def){.type = VQZ_T_S16, .channels = (uint16_t)m->C, .bound = 32768};
+    m->latq_tensors[1] = (vqz_tensor_def){.type = VQZ_T_S8, .channels = (uint16_t)m->C};
+    m->latq_layer = (vqz_layer_def){.op = VQZ_OP_REQUANT, .k = 1, .stride = 1, .shuffle = 1, .dst = 1, .add = VQZ_NO_TENSOR, .cin = (uint16_t)m->C,
+                                    .cout = (uint16_t)m->C, .mul = arrays, .shift = arrays + 2 * (size_t)m->C};
     VQZ_TAKE(a, mul, m->C);
     VQZ_TAKE(a, shift, m->C);
     for (uint32_t c = 0; c < m->C; c++) {

@@ -21,12 +21,13 @@ typedef enum {
     VQZ_NET_TRUNK, VQZ_NET_ANCHOR, VQZ_NET_HEADS, VQZ_NET_FIRST,
     VQZ_NET_SYNTHESIS_LINEAR, VQZ_NET_SYNTHESIS, VQZ_NET_ROLES,
     VQZ_NET_SECOND = VQZ_NET_ROLES,          /* not in the file: the anchor network as the second pass runs it (second.c) */
+    VQZ_NET_LATQ,                            /* latents -> what networks see, a requant layer made of the LATQ section */
     VQZ_NET_KINDS
 } vqz_net_role;
 enum {                                       /* sets of roles, a bit each */
-    VQZ_NETS_ANALYSIS = 1 << VQZ_NET_ANALYSIS_LINEAR | 1 << VQZ_NET_ANALYSIS | 1 << VQZ_NET_HYPER_ANALYSIS,
+    VQZ_NETS_ANALYSIS = 1 << VQZ_NET_ANALYSIS_LINEAR | 1 << VQZ_NET_ANALYSIS | 1 << VQZ_NET_HYPER_ANALYSIS | 1 << VQZ_NET_LATQ,
     VQZ_NETS_CONTEXT = 1 << VQZ_NET_HYPER_SYNTHESIS | 1 << VQZ_NET_TRUNK | 1 << VQZ_NET_HEADS | 1 << VQZ_NET_FIRST | 1 << VQZ_NET_SECOND,
-    VQZ_NETS_SYNTHESIS = 1 << VQZ_NET_SYNTHESIS_LINEAR | 1 << VQZ_NET_SYNTHESIS
+    VQZ_NETS_SYNTHESIS = 1 << VQZ_NET_SYNTHESIS_LINEAR | 1 << VQZ_NET_SYNTHESIS | 1 << VQZ_NET_LATQ
 };
 
 /* A codeword of a pair codebook, as encoders look at them. */
@@ -86,6 +87,8 @@ struct vqz_model {
 
     const uint16_t *latq_mul;                /* [C] */
     const uint8_t *latq_shift;               /* [C] */
+    vqz_tensor_def latq_tensors[2];
+    vqz_layer_def latq_layer;                /* its arrays stand in the file */
     uint32_t nlevels, gain_shift, inv_shift, zgain_shift, zinv_shift;
     vqz_level *level;
     uint32_t rungs, top, npairs;
@@ -106,7 +109,7 @@ vqz_status vqz_model_open_proven(vqz_model **model, const void *data, size_t siz
 /* The networks of a set of roles for a variant; the first call packs them. Valid while the model lives. */
 vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, unsigned roles, const vqz_nets **nets, vqz_error *e);
 
-/* Latent -> what networks see, in storage form (zero point 128). */
+/* Latent -> what networks see, in storage form (zero point 128). Where whole planes are turned, VQZ_NET_LATQ does the same faster. */
 static inline uint8_t vqz_latq(const vqz_model *m, uint32_t c, int32_t y) {
     unsigned s = m->latq_shift[c];
     int64_t q = ((int64_t)y * m->latq_mul[c] + ((int64_t)1 << (s - 1))) >> s;

@@ -12,7 +12,7 @@ static const struct { const char *name; bool per_slice; uint8_t inputs; } roles[
     [VQZ_NET_TRUNK] = {"context trunk", true, 1}, [VQZ_NET_ANCHOR] = {"context anchor", true, 2},
     [VQZ_NET_HEADS] = {"context heads", true, 1}, [VQZ_NET_FIRST] = {"context first", true, 1},
     [VQZ_NET_SYNTHESIS_LINEAR] = {"synthesis linear", false, 1}, [VQZ_NET_SYNTHESIS] = {"synthesis", false, 2},
-    [VQZ_NET_SECOND] = {"context second", true, 2},
+    [VQZ_NET_SECOND] = {"context second", true, 2}, [VQZ_NET_LATQ] = {"LATQ", false, 1},
 };
 
 static void net_name(char name[40], int role, uint32_t index) {
@@ -142,6 +142,9 @@ vqz_status vqz_check_nets(vqz_model *m, bool proven, vqz_error *e) {
             VQZ_TRY(check_scale(d->net, role, name, e));
         }
     for (uint32_t i = 0; i < m->S; i++) VQZ_TRY(vqz_make_second(m, i, e));
+    vqz_net_def *latq = &m->def[VQZ_NET_LATQ][0];
+    *latq = (vqz_net_def){.ntensors = 2, .nlayers = 1, .inputs = 1, .tensors = m->latq_tensors, .layers = &m->latq_layer};
+    VQZ_TRY(vqz_net_describe(&latq->net, &m->mem, "LATQ", latq->tensors, 2, 1, latq->layers, 1, e));
     uint32_t num, den;
     vqz_net_reach(m->def[VQZ_NET_SYNTHESIS][0].net, &m->synthesis_ring, &num, &den);
     /* a tile row may be as low as 2 positions, and pixels wait for one row below theirs only */
