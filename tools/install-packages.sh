@@ -1,7 +1,7 @@
 #!/bin/bash
 # install-packages.sh GROUP...   installs the Debian packages of the groups that are missing.
 #   build  the library and the program      quickstart  + JPEG tools to compare with
-#   test   + CMocka, git                    full   + what test.sh --full adds
+#   test   + CMocka, git, valgrind          full   + what test.sh --full adds
 #   train  Python for training/             bench  tools of bench/
 #   arm64  cross compiler, libraries and qemu-user for tools/test-arm64.sh
 set -euo pipefail
@@ -10,7 +10,7 @@ for group in "$@"; do
     case $group in
     build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
-    test) wanted+=(libcmocka-dev git) ;;
+    test) wanted+=(libcmocka-dev git valgrind) ;;
     full) wanted+=(clang) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-tools libjxl-devtools webp netpbm libavif-bin libopenjp2-tools) ;;
