@@ -149,12 +149,11 @@ static vqz_status text_row(pnm_reader *r, size_t samples, vqz_error *e) {
 
 static vqz_status binary_row(pnm_reader *r, size_t samples, vqz_error *e) {
     source *in = r->base.in;
-    if (source_read(in, r->raw, r->raw_size) != r->raw_size) return source_short(in, e);
+    uint8_t *to = r->maxval == 255 ? r->row : r->raw;          /* as they are, or to be scaled */
+    if (source_read(in, to, r->raw_size) != r->raw_size) return source_short(in, e);
     if (r->kind == 4) {
         for (size_t i = 0; i < samples; i++) r->row[i] = r->raw[i >> 3] >> (7 - (i & 7)) & 1 ? 0 : 255;
-    } else if (r->maxval == 255) {
-        memcpy(r->row, r->raw, samples);
-    } else {
+    } else if (r->maxval != 255) {
         for (size_t i = 0; i < samples; i++) {
             uint32_t v = r->maxval > 255 ? (uint32_t)r->raw[2 * i] << 8 | r->raw[2 * i + 1] : r->raw[i];
             if (v > r->maxval)
@@ -225,9 +224,12 @@ static vqz_status pnm_writer_open(image_writer **out, sink *to, image_format for
 
 static vqz_status pnm_writer_rows(image_writer *base, const image_rows *rows, vqz_error *e) {
     pnm_writer *w = (pnm_writer *)base;
+    const size_t row = (size_t)base->width * (size_t)w->to;
+    if (w->to == base->layout && rows->stride == (ptrdiff_t)row)
+        return sink_write(base->out, rows->pixels, row * rows->count) ? VQZ_OK : sink_failed(base->out, e);
     for (uint32_t i = 0; i < rows->count; i++) {
         image_convert_row(w->row, w->to, rows->pixels + (ptrdiff_t)i * rows->stride, base->layout, base->width);
-        if (!sink_write(base->out, w->row, (size_t)base->width * (size_t)w->to)) return sink_failed(base->out, e);
+        if (!sink_write(base->out, w->row, row)) return sink_failed(base->out, e);
     }
     return VQZ_OK;
 }

@@ -345,7 +345,7 @@ static vqz_status deliver_row(vqz_decoder *d, vqz_band *band) {
     }
     size_t row = (size_t)d->head.width * d->head.layout;
     *band = (vqz_band){d->pixels.band, (ptrdiff_t)row, y, h, count_unverified(d)};
-    XXH64_update(&d->hash, d->pixels.band, row * h);
+    if (d->head.pixel_hash && d->settings.verify) XXH64_update(&d->hash, d->pixels.band, row * h);
     d->deliver++;
     return VQZ_OK;
 }
