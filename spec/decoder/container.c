@@ -129,9 +129,8 @@ static void read_index(struct reader *r, struct chunk *c)   /* section 9 */
 void read_container(struct picture *pic, struct bytes file)   /* section 2 */
 {
     struct reader r = {pic, file, file.at, 0, 0, 0, NULL};
-    bool signature = memcmp(file.at, "\x89VQZ\r\n\x1A\n", file.left < 8 ? file.left : 8) == 0;   /* section 3 */
-    require(signature, SIGNATURE, "the file", "is no vqz file");
-    get_block(&r.file, 8);
+    require(memcmp(file.at, "\x89VQZ\r\n\x1A\n", file.left < 8 ? file.left : 8) == 0, SIGNATURE, "it", "is no vqz file");
+    get_block(&r.file, 8);   /* section 3 */
     require(get_number(&r.file, 1) == 0, VERSION, "the major version", "is not 0");
     get_number(&r.file, 1);   /* any minor version */
     read_head(&r);

@@ -42,8 +42,9 @@ int16_t latq(const struct model *m, uint32_t channel, int y)
 
 static void read_level(const struct model *m, struct level *l, struct bytes *b)
 {
-    get_block(b, 4 + 2 * (size_t)m->C);      /* lambda, gain */
-    l->inv = get_array(b, m->C, 2, 0, 65535);
+    get_ranged(b, 4, 0, 1 << 20);            /* lambda */
+    get_array(b, m->C, 2, 1, 65535);         /* gain */
+    l->inv = get_array(b, m->C, 2, 1, 65535);
     l->loggain = get_array(b, m->C, 2, 0, 65535);
     get_block(b, 2 * (size_t)m->Z);          /* zgain */
     l->zinv = get_array(b, m->Z, 2, 0, 65535);
@@ -55,10 +56,10 @@ static void read_level(const struct model *m, struct level *l, struct bytes *b)
 static void read_levl(struct model *m, struct bytes *b)
 {
     m->levels = get_ranged(b, 2, 1, 64);
-    get_ranged(b, 2, 0, 30);                 /* gain shift */
-    m->is = get_ranged(b, 2, 1, 30);
-    get_ranged(b, 2, 0, 30);                 /* z shift */
-    m->zis = get_ranged(b, 2, 1, 30);
+    get_ranged(b, 2, 1, 16);                 /* gain shift */
+    m->is = get_ranged(b, 2, 1, 16);
+    get_ranged(b, 2, 0, 16);                 /* z shift */
+    m->zis = get_ranged(b, 2, 1, 16);
     m->level = take(m->levels, sizeof *m->level);
     for (uint32_t i = 0; i < m->levels; i++)
         read_level(m, &m->level[i], b);

@@ -38,7 +38,7 @@ static void read_tensor(struct tensor_info *t, struct bytes *b)
     t->type = (enum tensor_type)get_ranged(b, 1, U8, MIXED);
     get_ranged(b, 1, 0, 0);
     t->channels = get_ranged(b, 2, 1, 65535);
-    t->zsplit = get_ranged(b, 2, 0, t->type == MIXED ? t->channels : 0);
+    t->zsplit = get_ranged(b, 2, t->type == MIXED, t->type == MIXED ? t->channels : 0);
     t->bound = (int32_t)get_ranged(b, 2, t->type == S16, t->type == S16 ? 32768 : 0);
 }
 
@@ -182,6 +182,5 @@ void read_nets(struct model *m, struct bytes *b)
     reach(&m->net[SYNTHESIS][0], 0, 15, from, to);   /* the pixels of latent 0 */
     if (from[1] <= to[1])
         reach(&m->net[SYNTHESIS_LINEAR][0], from[1], to[1], linear_from, linear_to);
-    bool near = from[0] >= -2 && linear_from[0] >= -2 && to[0] <= 2 && linear_to[0] <= 2;
-    demand(near, "pixels depend on latents too far away");
+    demand(from[0] >= -2 && linear_from[0] >= -2 && to[0] <= 2 && linear_to[0] <= 2, "pixels reach too far");
 }

@@ -8,7 +8,7 @@ void rans_open(struct rans *r, struct bytes *payload, uint32_t words, uint32_t l
     size_t size = 2 * (size_t)words;
     *r = (struct rans){{get_block(payload, size), size, payload->fault, payload->what}, lanes, 0, {0}};
     for (uint32_t i = 0; i < lanes; i++)
-        r->state[i] = get_number(&r->words, 4);
+        r->state[i] = get_ranged(&r->words, 4, RANS_LOW, UINT32_MAX);
 }
 
 uint32_t rans_symbol(struct rans *r, const struct table *t)
