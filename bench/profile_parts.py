@@ -3,12 +3,12 @@ import re
 import sys
 
 PARTS = [      # the first expression that fits "object symbol" names the part
-    ("networks", r"^vqz (conv|requant|walk|run_job|run_window|run_pointwise|vqz_rows_run|copy_|load_row|scatter_results|vqz_net_run|lay_out|place|tile_)"),
-    ("packing weights", r"^vqz (vqz_rows_pack|pack_|vqz_parse|parse)"),
-    ("codeword search", r"^vqz (vqz_choose|consider_escape|choose_bias|vqz_quantizer)"),
-    ("entropy coding", r"^vqz (vqz_latent_|decode_|encode_|vqz_rans|get_symbol)"),
-    ("contexts and hashes", r"^vqz vqz_(prior|latents)|^libxxhash"),
-    ("pixels", r"^vqz vqz_(analyse|synthesise|row_|recon)"),
+    ("networks", r"^vqz\S* (conv|requant|walk|run_job|run_window|run_pointwise|vqz_rows_run|copy_|load_row|scatter_results|vqz_net_run|lay_out|place|tile_)"),
+    ("packing weights", r"^vqz\S* (vqz_rows_pack|pack_|vqz_parse|parse)"),
+    ("codeword search", r"^vqz\S* (vqz_choose|consider_escape|choose_bias|vqz_quantizer)"),
+    ("entropy coding", r"^vqz\S* (vqz_latent_|decode_|encode_|vqz_rans|get_symbol)"),
+    ("contexts and hashes", r"^vqz\S* vqz_(prior|latents)|^libxxhash"),
+    ("pixels", r"^vqz\S* vqz_(analyse|synthesise|row_|recon)"),
     ("PNG", r"^libz|^libpng"),
     ("copies", r"^libc.* .*(memmove|memcpy|memset)"),
     ("system", r"kernel|^\[|^ld-"),
