@@ -37,7 +37,7 @@ static inline void drop(builder *b) {
 
 static inline unsigned tensor(builder *b, vqz_type type, unsigned channels, unsigned zsplit, unsigned bound) {
     b->tensors[b->ntensors] = (vqz_tensor_def){type, (uint16_t)channels, (uint16_t)(type == VQZ_T_MIXED ? zsplit : 0),
-                                               (uint16_t)(type == VQZ_T_S16 ? bound : 0)};
+                                               (uint16_t)(type == VQZ_T_S16 ? bound : 0), {0, 0}};
     return b->ntensors++;
 }
 
@@ -198,7 +198,7 @@ static inline void compare(const builder *b, const vqz_kernels *kernels, const c
 static inline void residual_net(builder *b) {
     b->inputs = 2;
     tensor(b, VQZ_T_S8, 12, 0, 0);                    /* 0: input */
-    tensor(b, VQZ_T_S16, 48, 0, 4000);                /* 1: added at the end */
+    b->tensors[tensor(b, VQZ_T_S16, 48, 0, 4000)].scale.down = 1;     /* 1: added at the end */
     tensor(b, VQZ_T_S8, 40, 0, 0);                    /* 2: trunk */
     tensor(b, VQZ_T_U8, 20, 0, 0);
     tensor(b, VQZ_T_U8, 20, 0, 0);

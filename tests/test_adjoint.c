@@ -64,6 +64,7 @@ static void check_size(uint32_t h, uint32_t w, unsigned cpu) {
     builder b = {.seed = 77 + h * 31 + w};
     residual_net(&b);
     b.layers[0].stride = 1;                           /* only such have derivatives */
+    b.tensors[1].scale.down = 0;
     b.layers[6].pad_edge = 0;                         /* replicated borders count as zeros there */
     b.layers[6].shuffle = 2;
     b.tensors[8].channels = 12;
@@ -151,6 +152,7 @@ static void test_refused(void **state) {
     assert_int_equal(vqz_adjoint_create(&a, &mem, net, b.layers, VQZ_CPU_AUTO, &e), VQZ_ERR_UNSUPPORTED);
     assert_null(a);
     b.layers[0].stride = 1;
+    b.tensors[1].scale.down = 0;
     vqz_net_free(net, &mem);
     net = create(&b, &mem, VQZ_CPU_SCALAR);
     const size_t used = mem.used;

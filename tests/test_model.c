@@ -88,6 +88,43 @@ static void networks(void **state) {
     refused(size, "analysis linear");        /* an accumulator may overflow */
 }
 
+/* Where a tensor of a network stands in `copy`. */
+static uint8_t *tensor_at(const vqz_model *m, vqz_net_role role, uint32_t i, uint32_t t) {
+    const vqz_net_def *d = &m->def[role][i];
+    const uint8_t *arrays = d->layers[0].weights ? d->layers[0].weights : d->layers[0].mul;
+    return copy + (arrays - m->data) - 12 - 8 * (d->ntensors - t);
+}
+
+/* An input's declared bound may not be smaller than what comes in: the proof of the sums rests on it. */
+static void bounds(void **state) {
+    (void)state;
+    static const struct { vqz_net_role role; uint32_t index, tensor, bound; const char *text; } cases[] = {
+        {VQZ_NET_ANALYSIS_LINEAR, 0, 0, 127, "analysis linear: tensor 0 has the bound 127, pixels reach 128"},
+        {VQZ_NET_ANALYSIS, 0, 1, 32767, "analysis: tensor 1 has the bound 32767, the output of analysis linear that it takes reaches 32768"},
+        {VQZ_NET_ANCHOR, 2, 1, 32767, "context anchor 2: tensor 1 has the bound 32767, the output of context trunk that it takes reaches 32768"},
+        {VQZ_NET_FIRST, 1, 0, 1, "context first 1: tensor 0 has the bound 1, the output of context trunk that it takes reaches 32768"},
+        {VQZ_NET_SYNTHESIS_LINEAR, 0, 0, 32767, "synthesis linear: tensor 0 has the bound 32767, that of latents is 32768"},
+        {VQZ_NET_SYNTHESIS, 0, 1, 32000, "synthesis: tensor 1 has the bound 32000, the output of synthesis linear that it takes reaches 32768"},
+    };
+    static const uint8_t id[VQZ_MODEL_ID_SIZE];
+    vqz_model *m, *spoilt;
+    assert_int_equal(vqz_model_open(&m, original, size, NULL), VQZ_OK);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        uint8_t *t = tensor_at(m, cases[c].role, cases[c].index, cases[c].tensor);
+        assert_int_equal(t[0], VQZ_T_S16);
+        vqz_store16(t + 6, (uint16_t)cases[c].bound);
+        assert_int_equal(vqz_model_open_proven(&spoilt, copy, size, id, NULL), VQZ_ERR_MODEL_INVALID);
+        refused(size, cases[c].text);
+    }
+    /* a smaller output is no harm to a reader that allows for more */
+    vqz_store16(tensor_at(m, VQZ_NET_SYNTHESIS_LINEAR, 0, 1) + 6, 32000);
+    vqz_error e = {0};
+    if (vqz_model_open(&spoilt, copy, size, &e) != VQZ_OK) fail_msg("%s", e.text);
+    memcpy(copy, original, size);
+    vqz_model_unref(spoilt);
+    vqz_model_unref(m);
+}
+
 static void tables(void **state) {
     (void)state;
     uint32_t n;
@@ -349,7 +386,7 @@ static int teardown(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(header), cmocka_unit_test(arch), cmocka_unit_test(networks), cmocka_unit_test(tables),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(header), cmocka_unit_test(arch), cmocka_unit_test(networks), cmocka_unit_test(bounds), cmocka_unit_test(tables),
                                        cmocka_unit_test(random_damage), cmocka_unit_test(information), cmocka_unit_test(second_pass), cmocka_unit_test(built_in),
                                        cmocka_unit_test(proven), cmocka_unit_test(packing), cmocka_unit_test(choices)};
     return cmocka_run_group_tests(tests, setup, teardown);

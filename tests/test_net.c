@@ -45,23 +45,25 @@ static void test_plan(void **state) {
     drop(&b);
 }
 
-typedef struct reach_case { uint8_t k[12], stride[12], shuffle[12]; uint32_t reach, num, den; } reach_case;
+/* A chain of layers; what the positions want..want + more of its output need of the input. */
+typedef struct reach_case { uint8_t k[12], stride[12], shuffle[12]; uint32_t want, more; int32_t from, to; uint32_t down, up; } reach_case;
 
 static void test_reach(void **state) {
     (void)state;
     static const reach_case cases[] = {
-        {{1}, {1}, {1}, 0, 1, 1},
-        {{3}, {1}, {1}, 1, 1, 1},
-        {{3, 5}, {1, 1}, {1, 1}, 3, 1, 1},
-        {{3}, {2}, {1}, 1, 1, 2},
-        {{3, 3}, {2, 2}, {1, 1}, 3, 1, 4},
-        {{5, 3, 3}, {2, 2, 2}, {1, 1, 1}, 8, 1, 8},
-        {{1, 3}, {1, 1}, {2, 1}, 1, 2, 1},
-        {{1, 3, 3}, {1, 1, 1}, {2, 1, 1}, 1, 2, 1},
-        {{1, 3, 3, 3}, {1, 1, 1, 1}, {2, 1, 1, 1}, 2, 2, 1},
-        {{3, 1}, {2, 1}, {1, 2}, 2, 1, 1},           /* down and up again: an odd position sees what the even one before it does */
+        {{1}, {1}, {1}, 0, 0, 0, 0, 0, 0},
+        {{3}, {1}, {1}, 0, 0, -1, 1, 0, 0},
+        {{3, 5}, {1, 1}, {1, 1}, 7, 0, 4, 10, 0, 0},
+        {{3}, {2}, {1}, 1, 0, 1, 3, 1, 0},
+        {{3, 3}, {2, 2}, {1, 1}, 0, 0, -3, 3, 2, 0},
+        {{5, 3, 3}, {2, 2, 2}, {1, 1, 1}, 0, 0, -8, 8, 3, 0},
+        {{1, 3}, {1, 1}, {2, 1}, 0, 1, -1, 1, 0, 1},
+        {{1, 3, 3}, {1, 1, 1}, {2, 1, 1}, 0, 1, -1, 1, 0, 1},
+        {{1, 3, 3, 3}, {1, 1, 1, 1}, {2, 1, 1, 1}, 0, 1, -2, 2, 0, 1},
+        {{3, 1}, {2, 1}, {1, 2}, 1, 0, -1, 1, 1, 1},           /* down and up again: an odd position sees what the even one before it does */
+        {{3, 3}, {1, 2}, {2, 1}, 0, 0, -2, 1, 0, 0},           /* up and down again */
         /* synthesis of the warm start: 1x1 up, two bottleneck blocks at 1/8, 1x1 up, two blocks at 1/4, 3x3 up by 4 */
-        {{1, 3, 3, 1, 3, 3, 3}, {1, 1, 1, 1, 1, 1, 1}, {2, 1, 1, 2, 1, 1, 4}, 2, 16, 1},
+        {{1, 3, 3, 1, 3, 3, 3}, {1, 1, 1, 1, 1, 1, 1}, {2, 1, 1, 2, 1, 1, 4}, 0, 15, -2, 2, 0, 4},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         builder b = {.inputs = 1};
@@ -74,13 +76,39 @@ static void test_reach(void **state) {
         vqz_memory mem;
         vqz_memory_init(&mem, 1 << 20);
         vqz_net *net = create(&b, &mem, VQZ_CPU_SCALAR);
-        uint32_t reach, num, den;
-        vqz_net_reach(net, &reach, &num, &den);
-        if (reach != cases[c].reach || num != cases[c].num || den != cases[c].den)
-            fail_msg("case %zu: reach %u scale %u/%u", c, reach, num, den);
+        vqz_span n = vqz_net_needs(net, 0, (vqz_span){cases[c].want, cases[c].want + cases[c].more});
+        vqz_scale s = vqz_net_scale(net, from);
+        if (n.from != cases[c].from || n.to != cases[c].to || s.down != cases[c].down || s.up != cases[c].up)
+            fail_msg("case %zu: %d..%d scale %u/%u", c, (int)n.from, (int)n.to, s.up, s.down);
         vqz_net_free(net, &mem);
         drop(&b);
     }
+}
+
+/* Both inputs, the second one at its own scale; and one that nothing reads. */
+static void test_reach_of_inputs(void **state) {
+    (void)state;
+    builder b = {.seed = 1};
+    residual_net(&b);
+    vqz_memory mem;
+    vqz_memory_init(&mem, 1 << 28);
+    vqz_net *net = create(&b, &mem, VQZ_CPU_SCALAR);
+    vqz_span n = vqz_net_needs(net, 1, (vqz_span){0, 7});
+    assert_int_equal(n.from, 0);
+    assert_int_equal(n.to, 1);
+    n = vqz_net_needs(net, 0, (vqz_span){0, 7});
+    assert_int_equal(n.from, -6);
+    assert_int_equal(n.to, 8);
+    vqz_net_free(net, &mem);
+    drop(&b);
+    b = (builder){.inputs = 2};
+    for (unsigned i = 0; i < 3; i++) tensor(&b, VQZ_T_U8, 1, 0, 0);
+    layer(&b, VQZ_OP_CONV, 1, 0, 2, VQZ_NO_TENSOR, 1);
+    net = create(&b, &mem, VQZ_CPU_SCALAR);
+    n = vqz_net_needs(net, 1, (vqz_span){0, 7});
+    assert_true(n.from > n.to);
+    vqz_net_free(net, &mem);
+    drop(&b);
 }
 
 /* The longer path comes in as an addend, after a way up and down again that ends at the input's size, odd ones too. */
@@ -94,12 +122,12 @@ static void test_reach_of_addend(void **state) {
     vqz_memory mem;
     vqz_memory_init(&mem, 1 << 20);
     vqz_net *net = create(&b, &mem, VQZ_CPU_SCALAR);
-    uint32_t reach, num, den, h, w;
+    uint32_t h, w;
     size_t bytes;
-    vqz_net_reach(net, &reach, &num, &den);
-    assert_int_equal(reach, 3);
-    assert_int_equal(num, 1);
-    assert_int_equal(den, 1);
+    vqz_span n = vqz_net_needs(net, 0, (vqz_span){0, 0});
+    assert_int_equal(n.from, -3);
+    assert_int_equal(n.to, 3);
+    assert_int_equal(vqz_net_scale(net, 3).down + vqz_net_scale(net, 3).up, 0);
     assert_int_equal(vqz_net_plan(net, 7, 4, &h, &w, &bytes, NULL), VQZ_OK);
     assert_int_equal(h, 7);
     assert_int_equal(w, 4);
@@ -221,7 +249,7 @@ static void test_bound_is_tight(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plan), cmocka_unit_test(test_reach), cmocka_unit_test(test_reach_of_addend),
+        cmocka_unit_test(test_plan), cmocka_unit_test(test_reach), cmocka_unit_test(test_reach_of_inputs), cmocka_unit_test(test_reach_of_addend),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_bound_is_tight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ static void test_reference_layer(void **state) {
     (void)state;
     builder b = {.inputs = 2};
     tensor(&b, VQZ_T_MIXED, 2, 1, 0);
-    tensor(&b, VQZ_T_S16, 4, 0, 1000);
+    b.tensors[tensor(&b, VQZ_T_S16, 4, 0, 1000)].scale.down = 1;
     tensor(&b, VQZ_T_S8, 1, 0, 0);
     vqz_layer_def *l = layer(&b, VQZ_OP_CONV, 1, 0, 2, 1, 2);
     l->stride = 2;
@@ -123,6 +123,7 @@ static void layer_by_layer(const builder *b, const vqz_view *in, image results[M
         one.layers[0].src = 0;
         one.layers[0].dst = (uint8_t)one.inputs;
         if (one.inputs == 2) one.layers[0].add = 1;
+        one.tensors[1].scale = (vqz_scale){0, 0};
         const vqz_view of_layer[2] = {views[l->src], one.inputs == 2 ? views[l->add] : views[0]};
         results[i] = run(&one, VQZ_CPU_SCALAR, of_layer, 0, NULL, NULL);
         views[l->dst] = results[i].view;

@@ -6,20 +6,21 @@
 #define BAD(...) vqz_fail(e, VQZ_ERR_MODEL_INVALID, VQZ_NO_OFFSET, __VA_ARGS__)
 enum { MAX_TENSORS = 64, MAX_LAYERS = 64 };
 
-static const struct { const char *name; bool per_slice; uint8_t inputs; } roles[VQZ_NET_KINDS] = {
-    [VQZ_NET_ANALYSIS_LINEAR] = {"analysis linear", false, 1}, [VQZ_NET_ANALYSIS] = {"analysis", false, 2},
-    [VQZ_NET_HYPER_ANALYSIS] = {"hyper analysis", false, 1}, [VQZ_NET_HYPER_SYNTHESIS] = {"hyper synthesis", false, 1},
-    [VQZ_NET_TRUNK] = {"context trunk", true, 1}, [VQZ_NET_ANCHOR] = {"context anchor", true, 2},
-    [VQZ_NET_HEADS] = {"context heads", true, 1}, [VQZ_NET_FIRST] = {"context first", true, 1},
-    [VQZ_NET_SYNTHESIS_LINEAR] = {"synthesis linear", false, 1}, [VQZ_NET_SYNTHESIS] = {"synthesis", false, 2},
-    [VQZ_NET_SECOND] = {"context second", true, 2}, [VQZ_NET_LATQ] = {"LATQ", false, 1},
-};
+static const struct { const char *name; bool per_slice; uint8_t inputs; vqz_scale second, out; } roles[VQZ_NET_KINDS] = {
+    [VQZ_NET_ANALYSIS_LINEAR] = {"analysis linear", false, 1, {0, 0}, {0, 0}}, [VQZ_NET_ANALYSIS] = {"analysis", false, 2, {3, 0}, {3, 0}},
+    [VQZ_NET_HYPER_ANALYSIS] = {"hyper analysis", false, 1, {0, 0}, {2, 0}}, [VQZ_NET_HYPER_SYNTHESIS] = {"hyper synthesis", false, 1, {0, 0}, {0, 2}},
+    [VQZ_NET_TRUNK] = {"context trunk", true, 1, {0, 0}, {0, 0}}, [VQZ_NET_ANCHOR] = {"context anchor", true, 2, {0, 0}, {0, 0}},
+    [VQZ_NET_HEADS] = {"context heads", true, 1, {0, 0}, {0, 0}}, [VQZ_NET_FIRST] = {"context first", true, 1, {0, 0}, {0, 0}},
+    [VQZ_NET_SYNTHESIS_LINEAR] = {"synthesis linear", false, 1, {0, 0}, {0, 2}}, [VQZ_NET_SYNTHESIS] = {"synthesis", false, 2, {0, 2}, {0, 4}},
+    [VQZ_NET_SECOND] = {"context second", true, 2, {0, 0}, {0, 0}}, [VQZ_NET_LATQ] = {"LATQ", false, 1, {0, 0}, {0, 0}},
+};   /* second, out: sizes of tensor 1 and of the output by that of tensor 0 */
 
 static void net_name(char name[40], int role, uint32_t index) {
     snprintf(name, 40, roles[role].per_slice ? "%s %u" : "%s", roles[role].name, index);
 }
 
-static vqz_status parse_net(vqz_net_def *def, unsigned inputs, const char *name, vqz_reader *r, vqz_arena *a, vqz_error *e) {
+static vqz_status parse_net(vqz_net_def *def, int role, const char *name, vqz_reader *r, vqz_arena *a, vqz_error *e) {
+    const unsigned inputs = roles[role].inputs;
     def->ntensors = vqz_read8(r);
     def->nlayers = vqz_read8(r);
     def->inputs = inputs;
@@ -35,6 +36,7 @@ static vqz_status parse_net(vqz_net_def *def, unsigned inputs, const char *name,
         tensors[i].channels = vqz_read16(r);
         tensors[i].zsplit = vqz_read16(r);
         tensors[i].bound = vqz_read16(r);
+        tensors[i].scale = i == 1 && inputs == 2 ? roles[role].second : (vqz_scale){0, 0};
         if (type > VQZ_T_MIXED || zero) return BAD("%s: tensor %u has type %u", name, i, type);
         if (t) t[i] = tensors[i];
     }
@@ -63,10 +65,32 @@ static vqz_status parse_net(vqz_net_def *def, unsigned inputs, const char *name,
     return VQZ_OK;
 }
 
+static const vqz_tensor_def *output_of(const vqz_net_def *d) { return &d->tensors[d->layers[d->nlayers - 1].dst]; }
+
+/* The proof of a network's sums (spec/arithmetic.md section 5) takes the bounds of its inputs on trust: what comes in must keep them. */
+static vqz_status check_bounds(const vqz_model *m, vqz_net_role role, uint32_t i, const char *name, vqz_error *e) {
+    const vqz_tensor_def *t = m->def[role][i].tensors;
+    unsigned from = VQZ_NET_KINDS, input = 0;
+    switch (role) {
+    case VQZ_NET_ANALYSIS_LINEAR:
+        return t->bound < 128 ? BAD("%s: tensor 0 has the bound %u, pixels reach 128", name, t->bound) : VQZ_OK;
+    case VQZ_NET_SYNTHESIS_LINEAR:
+        return t->bound != 32768 ? BAD("%s: tensor 0 has the bound %u, that of latents is 32768", name, t->bound) : VQZ_OK;
+    case VQZ_NET_ANALYSIS: from = VQZ_NET_ANALYSIS_LINEAR; input = 1; break;
+    case VQZ_NET_ANCHOR: from = VQZ_NET_TRUNK; input = 1; break;
+    case VQZ_NET_FIRST: from = VQZ_NET_TRUNK; break;
+    case VQZ_NET_SYNTHESIS: from = VQZ_NET_SYNTHESIS_LINEAR; input = 1; break;
+    default: return VQZ_OK;                  /* 8-bit inputs */
+    }
+    unsigned reached = output_of(&m->def[from][i])->bound;
+    if (t[input].bound >= reached) return VQZ_OK;
+    return BAD("%s: tensor %u has the bound %u, the output of %s that it takes reaches %u", name, input, t[input].bound, roles[from].name, reached);
+}
+
 /* What the rest of the codec relies on: types, channels and scale of each role's inputs and output. */
 static vqz_status check_role(const vqz_model *m, vqz_net_role role, uint32_t i, const char *name, vqz_error *e) {
     const vqz_net_def *d = &m->def[role][i];
-    const vqz_tensor_def *t = d->tensors, *out = &t[d->layers[d->nlayers - 1].dst];
+    const vqz_tensor_def *t = d->tensors, *out = output_of(d);
     uint32_t C = m->C, c = m->slice[i], prev = m->slice_start[i];
     struct shape { vqz_type type; uint32_t channels; } in0, in1 = {0}, want;
     switch (role) {
@@ -108,27 +132,44 @@ vqz_status vqz_parse_nets(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *
             net_name(name, role, i);
             unsigned got_role = vqz_read8(r), got_index = vqz_read8(r);
             if (got_role != (unsigned)role || got_index != i) return BAD("NETS section: network %s expected, found role %u index %u", name, got_role, got_index);
-            VQZ_TRY(parse_net(&m->def[role][i], roles[role].inputs, name, r, a, e));
+            VQZ_TRY(parse_net(&m->def[role][i], role, name, r, a, e));
             if (!a->base) continue;
             const vqz_net_def *d = &m->def[role][i];
-            uint32_t channels = d->tensors[d->layers[d->nlayers - 1].dst].channels;
+            uint32_t channels = output_of(d)->channels;
             if (role == VQZ_NET_TRUNK) m->trunk_channels[i] = channels;
             if (role == VQZ_NET_ANCHOR) m->feature_channels[i] = channels;
             VQZ_TRY(check_role(m, (vqz_net_role)role, i, name, e));
+            VQZ_TRY(check_bounds(m, (vqz_net_role)role, i, name, e));
             if (role == VQZ_NET_HEADS && d->tensors[0].channels != m->feature_channels[i])
                 return BAD("%s: tensor 0 has %u channels, the features have %u", name, d->tensors[0].channels, m->feature_channels[i]);
         }
     return VQZ_OK;
 }
 
-/* The output's size relative to the input's is fixed for each role. */
-static vqz_status check_scale(const vqz_net *net, int role, const char *name, vqz_error *e) {
-    static const struct { uint8_t num, den; } want[VQZ_NET_ROLES] = {
-        {1, 1}, {1, 8}, {1, 4}, {4, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {4, 1}, {16, 1}};
-    uint32_t reach, num, den;
-    vqz_net_reach(net, &reach, &num, &den);
-    if (num != want[role].num || den != want[role].den) return BAD("%s: the output is scaled by %u/%u", name, num, den);
+/* The output's size by that of the input is fixed for each role. Synthesis runs over windows that begin at any latent: there nothing may
+ * be smaller than the latents, or its places would depend on the window. */
+static vqz_status check_scale(const vqz_net_def *d, int role, const char *name, vqz_error *e) {
+    vqz_scale s = vqz_net_scale(d->net, d->layers[d->nlayers - 1].dst), want = roles[role].out;
+    if (s.down != want.down || s.up != want.up)
+        return BAD("%s: the output is scaled by %u/%u, wanted is %u/%u", name, 1u << s.up, 1u << s.down, 1u << want.up, 1u << want.down);
+    for (unsigned t = 0; t < d->ntensors && (role == VQZ_NET_SYNTHESIS_LINEAR || role == VQZ_NET_SYNTHESIS); t++)
+        if (vqz_net_scale(d->net, t).down) return BAD("%s: tensor %u is smaller than the latents", name, t);
     return VQZ_OK;
+}
+
+/* How far, on either side, a position's pixels look into the latents: directly, or through the linear path. */
+static uint32_t synthesis_reach(const vqz_model *m) {
+    const vqz_span pixels = {0, VQZ_LATENT_STEP - 1};
+    const vqz_net *net = m->def[VQZ_NET_SYNTHESIS][0].net;
+    vqz_span spans[2] = {vqz_net_needs(net, 0, pixels), vqz_net_needs(net, 1, pixels)};
+    if (spans[1].from <= spans[1].to) spans[1] = vqz_net_needs(m->def[VQZ_NET_SYNTHESIS_LINEAR][0].net, 0, spans[1]);
+    int64_t most = 0;
+    for (int i = 0; i < 2; i++) {
+        if (spans[i].from > spans[i].to) continue;
+        if (-spans[i].from > most) most = -spans[i].from;
+        if (spans[i].to > most) most = spans[i].to;
+    }
+    return (uint32_t)most;
 }
 
 vqz_status vqz_check_nets(vqz_model *m, bool proven, vqz_error *e) {
@@ -139,14 +180,13 @@ vqz_status vqz_check_nets(vqz_model *m, bool proven, vqz_error *e) {
             net_name(name, role, i);
             if (proven) VQZ_TRY(vqz_net_describe(&d->net, &m->mem, name, d->tensors, d->ntensors, d->inputs, d->layers, d->nlayers, e));
             else VQZ_TRY(vqz_net_create(&d->net, &m->mem, NULL, name, d->tensors, d->ntensors, d->inputs, d->layers, d->nlayers, e));
-            VQZ_TRY(check_scale(d->net, role, name, e));
+            VQZ_TRY(check_scale(d, role, name, e));
         }
     for (uint32_t i = 0; i < m->S; i++) VQZ_TRY(vqz_make_second(m, i, e));
     vqz_net_def *latq = &m->def[VQZ_NET_LATQ][0];
     *latq = (vqz_net_def){.ntensors = 2, .nlayers = 1, .inputs = 1, .tensors = m->latq_tensors, .layers = &m->latq_layer};
     VQZ_TRY(vqz_net_describe(&latq->net, &m->mem, "LATQ", latq->tensors, 2, 1, latq->layers, 1, e));
-    uint32_t num, den;
-    vqz_net_reach(m->def[VQZ_NET_SYNTHESIS][0].net, &m->synthesis_ring, &num, &den);
+    m->synthesis_ring = synthesis_reach(m);
     /* a tile row may be as low as 2 positions, and pixels wait for one row below theirs only */
     return m->synthesis_ring > 2 ? BAD("synthesis: a pixel depends on latents %u positions away, at most 2 are allowed", m->synthesis_ring) : VQZ_OK;
 }

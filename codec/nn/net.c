@@ -140,49 +140,28 @@ vqz_status vqz_net_plan(const vqz_net *net, uint32_t h, uint32_t w, uint32_t *oh
 
 /* ---- properties ------------------------------------------------------------------------------------ */
 
-typedef struct interval { int64_t from, to; } interval;   /* positions, both included; from > to: none */
+vqz_scale vqz_net_scale(const vqz_net *net, unsigned tensor) { return net->scales[tensor]; }
 
-static void join(interval *a, interval b) {
+static void join(vqz_span *a, vqz_span b) {
     if (a->from > a->to) *a = b;
     if (b.from < a->from) a->from = b.from;
     if (b.to > a->to) a->to = b.to;
 }
 
-/* Positions of input 0 that the positions `want` of the output depend on, far from any border. */
-static interval depends_on(const vqz_net *net, interval want) {
-    interval need[VQZ_NET_TENSORS];
-    for (unsigned t = 0; t < net->ntensors; t++) need[t] = (interval){1, 0};
+vqz_span vqz_net_needs(const vqz_net *net, unsigned input, vqz_span want) {
+    vqz_span need[VQZ_NET_TENSORS];
+    for (unsigned t = 0; t < net->ntensors; t++) need[t] = (vqz_span){1, 0};
     need[net->layers[net->nlayers - 1].def.dst] = want;
     for (unsigned i = net->nlayers; i-- > 0;) {
         const vqz_layer_def *l = &net->layers[i].def;
-        interval n = need[l->dst];
+        vqz_span n = need[l->dst];
         if (n.from > n.to) continue;
         const int shift = l->shuffle / 2, pad = (l->k - 1) / 2;
-        n = (interval){n.from >> shift, n.to >> shift};
+        n = (vqz_span){n.from >> shift, n.to >> shift};
         if (has_add(l)) join(&need[l->add], n);
-        join(&need[l->src], (interval){n.from * l->stride - pad, n.to * l->stride + pad});
+        join(&need[l->src], (vqz_span){n.from * l->stride - pad, n.to * l->stride + pad});
     }
-    return need[0];
-}
-
-void vqz_net_reach(const vqz_net *net, uint32_t *reach, uint32_t *num, uint32_t *den) {
-    const vqz_scale s = net->scales[net->layers[net->nlayers - 1].def.dst];
-    *num = s.up > s.down ? 1u << (s.up - s.down) : 1;
-    *den = s.down > s.up ? 1u << (s.down - s.up) : 1;
-    /* What a position sees repeats with the coarsest grid on the way; rectangles begin at multiples of *den. */
-    unsigned coarsest = 0;
-    for (unsigned t = 0; t < net->ntensors; t++)
-        if (net->scales[t].down > coarsest) coarsest = net->scales[t].down;
-    const int64_t period = (int64_t)1 << coarsest, far = (int64_t)1 << 40;
-    int64_t most = 0;
-    for (int64_t x = far; x < far + period; x += *den) {
-        interval unit = {x * *num / *den, (x + *den) * *num / *den - 1};
-        interval n = depends_on(net, unit);
-        if (n.from > n.to) continue;
-        if (x - n.from > most) most = x - n.from;
-        if (n.to - (x + *den - 1) > most) most = n.to - (x + *den - 1);
-    }
-    *reach = (uint32_t)most;
+    return need[input];
 }
 
 uint64_t vqz_net_macs(const vqz_net *net, uint32_t h, uint32_t w) {

@@ -9,12 +9,6 @@ enum {
     VQZ_NET_DOWN = 14, VQZ_NET_UP = 8   /* largest scales, as powers of two */
 };
 
-/* The size of a tensor by that of input 0: ceil(size / 2^down) * 2^up. Strides and shuffles keep that form, and two
- * tensors have the same size for every input exactly if both numbers agree. */
-typedef struct vqz_scale {
-    uint8_t down, up;
-} vqz_scale;
-
 static inline uint32_t vqz_scaled(uint32_t n, vqz_scale s) { return ((n + (1u << s.down) - 1) >> s.down) << s.up; }
 
 struct vqz_net {
@@ -26,8 +20,7 @@ struct vqz_net {
     vqz_layer *layers;
 };
 
-/* Every rule for a network but the bounds, in net_check.c; fills scales. An input other than the first has the size of the layer
- * that it is first added to, or that of input 0 if it is used in another way first. */
+/* Every rule for a network but the bounds, in net_check.c; fills scales. */
 vqz_status vqz_net_check(const char *name, const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
                          const vqz_layer_def *layers, unsigned nlayers, vqz_scale *scales, vqz_error *error);
 /* The bounds of the accumulators, for a network that has passed the other rules. */

@@ -8,7 +8,6 @@ typedef struct checker {
     unsigned ntensors, inputs;
     vqz_scale *scales;
     bool ready[VQZ_NET_TENSORS];     /* holds values: an input, or written by an earlier layer */
-    bool sized[VQZ_NET_TENSORS];     /* its scale is known */
     vqz_error *error;
 } checker;
 
@@ -43,13 +42,6 @@ static vqz_status check_fields(const checker *c, unsigned i, const vqz_layer_def
     return VQZ_OK;
 }
 
-/* An input whose size is still open takes it from its first use. */
-static vqz_scale scale_of(checker *c, unsigned t, vqz_scale first_use) {
-    if (!c->sized[t]) c->scales[t] = first_use;
-    c->sized[t] = true;
-    return c->scales[t];
-}
-
 static vqz_status check_tensors_of(checker *c, unsigned i, const vqz_layer_def *l) {
     const char *n = c->name;
     const unsigned r2 = (unsigned)l->shuffle * l->shuffle;
@@ -68,13 +60,13 @@ static vqz_status check_tensors_of(checker *c, unsigned i, const vqz_layer_def *
         return REFUSE(c, "%s: layer %u makes %u channels, shuffle %u; tensor %u has %u", n, i, l->cout, l->shuffle, l->dst,
                       c->tensors[l->dst].channels);
 
-    vqz_scale s = scale_of(c, l->src, (vqz_scale){0, 0});
+    vqz_scale s = c->scales[l->src];
     if (l->stride == 2) {
         if (s.up) s.up--;
         else s.down++;
     }
     if (l->add != VQZ_NO_TENSOR) {
-        vqz_scale a = scale_of(c, l->add, s);
+        vqz_scale a = c->scales[l->add];
         if (a.down != s.down || a.up != s.up) return REFUSE(c, "%s: layer %u adds tensor %u, which has another size", n, i, l->add);
         if (c->tensors[l->add].channels != l->cout)
             return REFUSE(c, "%s: layer %u adds tensor %u of %u channels to %u", n, i, l->add, c->tensors[l->add].channels, l->cout);
@@ -82,7 +74,7 @@ static vqz_status check_tensors_of(checker *c, unsigned i, const vqz_layer_def *
     s.up = (uint8_t)(s.up + l->shuffle / 2);       /* 1, 2, 4: 0, 1, 2 */
     if (s.up > VQZ_NET_UP || s.down > VQZ_NET_DOWN) return REFUSE(c, "%s: layer %u changes the size too much", n, i);
     c->scales[l->dst] = s;
-    c->sized[l->dst] = c->ready[l->dst] = true;
+    c->ready[l->dst] = true;
     return VQZ_OK;
 }
 
@@ -129,9 +121,8 @@ vqz_status vqz_net_check(const char *name, const vqz_tensor_def *tensors, unsign
     for (unsigned t = 0; t < ntensors; t++) {
         VQZ_TRY(check_tensor(&c, t));
         c.ready[t] = t < inputs;
-        scales[t] = (vqz_scale){0, 0};
+        scales[t] = t && t < inputs ? tensors[t].scale : (vqz_scale){0, 0};
     }
-    c.sized[0] = true;
     for (unsigned i = 0; i < nlayers; i++) {
         VQZ_TRY(check_fields(&c, i, &layers[i]));
         VQZ_TRY(check_tensors_of(&c, i, &layers[i]));

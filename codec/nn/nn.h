@@ -8,11 +8,18 @@ typedef enum { VQZ_OP_CONV, VQZ_OP_REQUANT } vqz_op;
 typedef enum { VQZ_ACT_NONE, VQZ_ACT_RELU, VQZ_ACT_LEAKY } vqz_act;
 enum { VQZ_NO_TENSOR = 255 };
 
+/* The size of a tensor by that of input 0: ceil(size / 2^down) * 2^up. Strides and shuffles keep that form, and two
+ * tensors have the same size for every input exactly if both numbers agree. */
+typedef struct vqz_scale {
+    uint8_t down, up;
+} vqz_scale;
+
 /* A tensor of a network as the model file declares it. */
 typedef struct vqz_tensor_def {
     vqz_type type;
     uint16_t channels, zsplit;
     uint16_t bound;              /* s16: values lie in -bound..bound (32768: up to 32767); else 0 */
+    vqz_scale scale;             /* of an input other than the first; not in the file */
 } vqz_tensor_def;
 
 /* A layer as the model file declares it; arrays point into the (little-endian, unaligned) file. */
@@ -43,7 +50,7 @@ typedef struct vqz_net vqz_net;           /* immutable after creation: share it 
 /* Checks the layers (shapes, ranges, single assignment, accumulator bounds from the actual weights: spec/arithmetic.md
  * section 5 and spec/model.md), then packs the weights for `kernels`. `name` goes into error texts ("context trunk 2").
  * tensors[0 .. inputs-1] are the inputs; the output is the last layer's dst.
- * kernels NULL: nothing is packed. Such a network tells its reach and work, and can be packed later. */
+ * kernels NULL: nothing is packed. Such a network tells its scales, reach and work, and can be packed later. */
 vqz_status vqz_net_create(vqz_net **net, vqz_memory *mem, const vqz_kernels *kernels, const char *name,
                           const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
                           const vqz_layer_def *layers, unsigned nlayers, vqz_error *error);
@@ -56,9 +63,11 @@ void vqz_net_free(vqz_net *net, vqz_memory *mem);
 /* Output size for an input 0 of h x w, and the bytes of scratch that vqz_net_run needs (64-byte aligned). Inputs are at most
  * 2^14 positions per side; VQZ_ERR_LIMIT where the scratch does not fit in size_t. */
 vqz_status vqz_net_plan(const vqz_net *net, uint32_t h, uint32_t w, uint32_t *oh, uint32_t *ow, size_t *scratch, vqz_error *error);
-/* How many positions of input 0 around a rectangle the matching output can depend on (each side), and the scale output:input
- * as *num / *den (one of them 1). */
-void vqz_net_reach(const vqz_net *net, uint32_t *reach, uint32_t *num, uint32_t *den);
+vqz_scale vqz_net_scale(const vqz_net *net, unsigned tensor);
+/* Positions along one axis, both included; from > to: none. */
+typedef struct vqz_span { int64_t from, to; } vqz_span;
+/* The positions of an input that the positions `want` of the output depend on, far from any border. */
+vqz_span vqz_net_needs(const vqz_net *net, unsigned input, vqz_span want);
 uint64_t vqz_net_macs(const vqz_net *net, uint32_t h, uint32_t w);
 /* Runs the network. in[0..inputs-1] are read only; `out` is written, all its positions, only the channels of the output tensor. */
 void vqz_net_run(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch);

@@ -86,6 +86,8 @@ static void read_codebook(struct codebook *c, bool pair, struct bytes *b)
     c->value = get_array(b, pair ? 2 * n : n, 2, 0, 65535);
     for (uint32_t i = 1; i < n && !pair; i++)
         demand(c->value[i] > c->value[i - 1], "LADR: scalar values do not ascend");
+    for (uint32_t i = 0; i < 2 * n && pair; i++)
+        demand(c->value[i] >= -8192 && c->value[i] <= 8192, "LADR: a value of a pair is too large");
     read_table(&c->table, n + 1, b);
 }
 
@@ -93,7 +95,7 @@ static void read_ladr(struct model *m, struct bytes *b)
 {
     m->R = get_ranged(b, 1, 1, 64);
     m->T = get_ranged(b, 1, 0, m->R - 1);
-    m->P = get_number(b, 2);
+    m->P = get_ranged(b, 2, 1, 4096);
     m->scalar = take(m->R, sizeof *m->scalar);
     for (uint32_t i = 0; i < m->R; i++)
         read_codebook(&m->scalar[i], false, b);

@@ -94,6 +94,7 @@ static void read_layer(const struct net *net, struct layer *l, struct bytes *b)
     bool same = add && add->channels == l->cout && add->down == dst->down && add->up == dst->up;
     demand(!add || same, "an addend has another size");
     dst->up += (int)l->shuffle / 2;
+    demand(dst->down <= 14 && dst->up <= 8, "a layer changes the resolution too much");
     if (!l->requant)
         read_weights(l, src, b);
     l->m = get_array(b, l->cout, 2, 1, 32767);
@@ -109,8 +110,9 @@ static void read_net(const struct model *m, struct net *net, uint32_t role, uint
     get_ranged(b, 1, role, role);
     get_ranged(b, 1, index, index);
     net->tensors = get_number(b, 1);
-    net->layers = get_ranged(b, 1, 1, 255);
-    demand(net->tensors == net->layers + (uint32_t)rule.inputs, "a network does not write each tensor once");
+    net->layers = get_ranged(b, 1, 1, 64);
+    bool once = net->tensors == net->layers + (uint32_t)rule.inputs;
+    demand(once && net->tensors <= 64, "a network does not write each tensor once, or has too many");
     net->tensor = take(net->tensors, sizeof *net->tensor);
     net->layer = take(net->layers, sizeof *net->layer);
     for (uint32_t i = 0; i < net->tensors; i++)
@@ -128,6 +130,7 @@ static void read_net(const struct model *m, struct net *net, uint32_t role, uint
         bool fixed = l->stride == 1 && l->shuffle == 1, opens = role == ANCHOR && i == 0;
         bool good = opens ? l->src == 0 && l->k > 1 && !l->edge : (role != ANCHOR || l->src > 0) && l->k == 1;
         demand(role < ANCHOR || role > FIRST || (fixed && good), "a context network looks where it must not");
+        demand(role < SYNTHESIS_LINEAR || net->tensor[l->dst].down == 0, "synthesis has a tensor smaller than the latents");
     }
     check_port(output(net), rule.out);
 }
