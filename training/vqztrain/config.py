@@ -57,6 +57,7 @@ class TrainConfig:
     refit_every: int = 0         # stage C: steps between refits of the ladder
     z_free: int = 0              # first steps without a rate on the hyper-latent
     msssim: float = 0.0          # share of 1 - MS-SSIM in the distortion
+    relative: float = 0.0        # if not 0: train on the logarithm of a crop's cost / sqrt(lambda) + this
     seam: float = 0.0            # weight of steps of the error at block borders in flat areas
     log_every: int = 100
     probe_every: int = 500       # dead units, rung use, held-out loss

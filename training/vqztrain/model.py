@@ -58,7 +58,9 @@ class Codec(nn.Module):
         self.la, self.ls = Conv(768, c), Conv(c, 768)           # linear paths, set by klt.start()
         self.register_buffer("nrm", torch.ones(1, c, 1, 1))     # std^-0.5 per channel: networks see y * nrm
         span = 0.34657359 * (levels - 1) / 2                    # ln(2)/2 a level, centred
-        self.loggain = nn.Parameter(torch.linspace(-span, span, levels)[:, None].repeat(1, c))
+        # Gains are not trained: straight through, nothing but the rate would pull at them, and they would fall for ever. The scale of
+        # the linear paths is free to move instead, and there the error of the quantizer is felt.
+        self.loggain = nn.Parameter(torch.linspace(-span, span, levels)[:, None].repeat(1, c), requires_grad=False)
         self.ha = nn.Sequential(Conv(c, 128, 3, 2), nn.LeakyReLU(LEAK), Conv(128, 96, 3, 2), nn.LeakyReLU(LEAK),
                                 Conv(96, hyper))
         self.hs = nn.Sequential(
@@ -160,8 +162,8 @@ class Codec(nn.Module):
 
             def choose(mu, ls, mask):
                 r = (v - mu) * g
-                hard = torch.round(r) if quantizer is None else quantizer(r, ls, mask)
-                return straight(v, self.grid(mu + hard / g)), r - hard.detach()
+                hard = (torch.round(r) if quantizer is None else quantizer(r, ls, mask)).detach()
+                return straight(v, self.grid(mu + hard / g)), r - hard
 
             with ac():
                 t = self.context(i, feats, seen)

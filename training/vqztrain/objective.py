@@ -6,6 +6,7 @@ from .msssim import msssim
 
 MSSSIM_SCALE = 1280.0   # 1 - MS-SSIM in units of squared error of 8-bit samples
 LOSS_SCALE = 0.1
+RELATIVE_SCALE = 15.0   # about the cost of a picture: gradients stay as large as without the logarithm
 SEAM_FLAT = 4.0         # steps of the original, in 8-bit samples, at which half of a seam counts
 
 
@@ -21,9 +22,9 @@ def seams(error, x, step=16):
 
 
 class Objective(nn.Module):
-    def __init__(self, codec, lambdas, commitment=0.0, msssim_share=0.0, amp=False, seam=0.0):
+    def __init__(self, codec, lambdas, commitment=0.0, msssim_share=0.0, amp=False, seam=0.0, relative=0.0):
         super().__init__()
-        self.codec, self.commitment, self.share, self.amp, self.seam = codec, commitment, msssim_share, amp, seam
+        self.codec, self.commitment, self.share, self.amp, self.seam, self.relative = codec, commitment, msssim_share, amp, seam, relative
         self.register_buffer("lambdas", torch.tensor(lambdas, dtype=torch.float32), persistent=False)
 
     def forward(self, x, lev, quantizer=None, z_weight=1.0):
@@ -40,7 +41,10 @@ class Objective(nn.Module):
         bpp, zbpp = bits / pixels, parts["zbits"] / pixels
         lam = self.lambdas[lev]
         # Divided by sqrt(lambda), every level weighs about the same.
-        loss = ((bpp - (1 - z_weight) * zbpp + lam * distortion) / lam.sqrt()).mean() * LOSS_SCALE
+        cost = (bpp - (1 - z_weight) * zbpp + lam * distortion) / lam.sqrt()
+        if self.relative:   # the savings of a flat picture count like those of a busy one
+            cost = RELATIVE_SCALE * torch.log(cost + self.relative)
+        loss = cost.mean() * LOSS_SCALE
         commit = parts["commit"].mean()
         if self.commitment:
             loss = loss + self.commitment * commit

@@ -201,7 +201,7 @@ def train_qat(run, minutes=0, steps=0):
     qat.calibrate(codec, config.qat, batches, config.model.levels, quantizer)
     if config.qat.freeze_encoder:
         for name, p in codec.named_parameters():
-            p.requires_grad = name.split(".")[0] not in ("ga", "la", "ha")
+            p.requires_grad &= name.split(".")[0] not in ("ga", "la", "ha")
     return _train(run, "qat", codec, start, own, minutes, steps, quantizer=quantizer, extra=dict(base=base))
 
 

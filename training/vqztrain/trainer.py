@@ -52,7 +52,7 @@ class Trainer:
         self.codec.load_state_dict(state["raw"])
         self.ema = {k: state["m"][k].to(self.device).float().clone() for k in self.codec.state_dict()}
         self.objective = Objective(self.codec, config.lambdas(), options.commitment, options.msssim,
-                                   options.bf16, options.seam).to(self.device)
+                                   options.bf16, options.seam, options.relative).to(self.device)
         self.opt = self._optimizer(state.get("opt"))
         self.step, self.minutes = state.get("step", 0), state.get("minutes", 0.0) if resume else 0.0
         self.first = state.get("first", self.step) if resume else self.step
