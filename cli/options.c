@@ -18,7 +18,7 @@ enum {
 
 const option_row option_table[] = {
     {'q', "quality", "Q", E, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
-    {'e', "effort", "N", E, "0 (fastest) to 9 (best); default 4. Up to 4: one pass, the same file on every machine; 5 to 9: 1, 3, 6, 12, 24 rounds of search"},
+    {'e', "effort", "N", E, "0 (fastest) to 9 (best); default 4. Up to 4 the same file on every machine; 5 to 9: 1, 3, 6, 12, 24 rounds of search"},
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
     {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},

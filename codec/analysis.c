@@ -75,3 +75,46 @@ void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t fi
         for (uint32_t c = 0; c < m->Z; c++)
             p->z[c * n + i] = (int32_t)(((int64_t)a->hyper[i * m->Z + c] * level->zgain[c] + ((int64_t)1 << (s - 1))) >> s);
 }
+
+/* The tile's blocks of what is missing, with MISSING_BITS fractional bits, to the front of a->blocks. */
+enum { MISSING_BITS = 2, MISSING_SHIFT = VQZ_PIXEL_BITS - MISSING_BITS };
+
+static void take_missing(vqz_analysis *a, const vqz_synthesis *s, vqz_rect r, vqz_rect tile) {
+    for (uint32_t i = 0; i < tile.h; i++)
+        for (uint32_t x = 0; x < tile.w; x++) {
+            const size_t py = tile.y - r.y + i, px = tile.x - r.x + x;
+            const int16_t *from = a->blocks + (py * r.w + px) * BLOCK;      /* never before `to` */
+            int16_t *to = a->blocks + ((size_t)i * tile.w + x) * BLOCK;
+            for (uint32_t row = 0; row < STEP; row++, from += STEP * 3, to += STEP * 3) {
+                const int16_t *made = s->out + ((py * STEP + row) * r.w + px) * STEP * 3;
+                for (uint32_t k = 0; k < STEP * 3; k++) {
+                    int32_t d = (((from[k] + 128) * (1 << VQZ_PIXEL_BITS)) - made[k] + (1 << (MISSING_SHIFT - 1))) >> MISSING_SHIFT;
+                    to[k] = (int16_t)(d < -127 ? -127 : d > 127 ? 127 : d);
+                }
+            }
+        }
+}
+
+void vqz_analysis_correct(vqz_analysis *a, vqz_synthesis *s, uint32_t width, uint32_t height, vqz_rect tile, const vqz_latents *y) {
+    const uint32_t C = a->m->C;
+    const vqz_net *net = a->nets->net[VQZ_NET_ANALYSIS_LINEAR][0];
+    vqz_rect r = vqz_rect_grow(tile, VQZ_ANALYSIS_RING, (width + STEP - 1) / STEP, (height + STEP - 1) / STEP);
+    memcpy(s->latents, a->latents, (size_t)r.h * r.w * C * sizeof *s->latents);
+    vqz_synthesise(s, r.h, r.w);
+    take_missing(a, s, r, tile);
+    memset(s->linear, 0, BLOCK * sizeof *s->linear);
+    int16_t *nothing = s->latents;           /* what the linear path makes of nothing: its constants */
+    vqz_view zero = {s->linear, 1, 1, BLOCK}, constants = {nothing, 1, 1, C};
+    vqz_net_run(net, &zero, &constants, a->scratch);
+    vqz_view blocks = {a->blocks, tile.h, tile.w, BLOCK}, linear = {a->linear, tile.h, tile.w, C};
+    vqz_net_run(net, &blocks, &linear, a->scratch);
+    for (uint32_t i = 0; i < tile.h; i++)
+        for (uint32_t x = 0; x < tile.w; x++) {
+            const int16_t *d = a->linear + ((size_t)i * tile.w + x) * C;
+            int16_t *v = y->data + (i * y->stride + x) * C;
+            for (uint32_t c = 0; c < C; c++) {
+                int32_t to = v[c] + ((d[c] - nothing[c] + (1 << (MISSING_BITS - 1))) >> MISSING_BITS);
+                v[c] = (int16_t)(to < INT16_MIN ? INT16_MIN : to > INT16_MAX ? INT16_MAX : to);
+            }
+        }
+}

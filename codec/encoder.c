@@ -15,6 +15,7 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
+enum { CORRECT_EFFORT = 4, CORRECT_QUALITY_X16 = 55 * 16 };
 enum { ONE_TILE_PIXELS = 1 << 20, ONE_TILE_SIDE = 8192, TILE = 512, RING_PIXELS = VQZ_ANALYSIS_RING * VQZ_LATENT_STEP };
 
 /* What one thread needs to code a tile. */
@@ -37,6 +38,7 @@ struct vqz_encoder {
     vqz_settings settings;
     vqz_model *model;
     const vqz_nets *nets;
+    bool correct;                            /* latents after analysis */
     unsigned rounds;                         /* of refinement */
     vqz_refiner refiner;                     /* for those */
     vqz_mux *mux;
@@ -103,7 +105,8 @@ vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz
     if (model) vqz_model_ref(enc->model = model);
     else status = vqz_model_builtin(&enc->model, 0, error);
     enc->rounds = vqz_refine_rounds(s.effort);
-    bool synthesis = enc->rounds || vqz_residual_target(quality_x16(&s));
+    enc->correct = s.effort >= CORRECT_EFFORT && quality_x16(&s) >= CORRECT_QUALITY_X16;
+    bool synthesis = enc->correct || enc->rounds || vqz_residual_target(quality_x16(&s));
     unsigned roles = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | (synthesis ? VQZ_NETS_SYNTHESIS : 0);
     if (status == VQZ_OK) status = vqz_model_nets(enc->model, vqz_kernels_get(s.cpu), roles, &enc->nets, error);
     if (status == VQZ_OK && enc->rounds) status = vqz_refiner_open(&enc->refiner, &enc->mem, enc->model, s.cpu, error);
@@ -154,13 +157,15 @@ static void choose_tiles(vqz_encoder *enc, const vqz_image_info *info) {
 
 /* A worker's memory for one tile of h x w pixels. With residuals the latents are kept with the picture instead. */
 static vqz_status layout_tile(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y,
-                              vqz_refine *refine, vqz_error *e) {
+                              vqz_synthesis *s, vqz_refine *refine, vqz_error *e) {
     uint32_t ph = vqz_positions(h), pw = vqz_positions(w);
     y->stride = pw;
     if (!enc->head.residual) VQZ_TAKE(a, y->data, (size_t)ph * pw * enc->model->C);
     VQZ_TRY(vqz_prior_layout(prior, enc->model, enc->nets, ph, pw, a, e));
-    if (enc->rounds) VQZ_TRY(vqz_refine_layout(refine, &enc->refiner, enc->nets, ph, pw, a, e));
-    return vqz_analysis_layout(an, enc->model, enc->nets, ph + 2 * VQZ_ANALYSIS_RING, pw + 2 * VQZ_ANALYSIS_RING, a, e);
+    const uint32_t ring = 2 * VQZ_ANALYSIS_RING;
+    if (enc->correct || enc->rounds) VQZ_TRY(vqz_synthesis_layout(s, enc->model, enc->nets, ph + ring, pw + ring, a, e));
+    if (enc->rounds) VQZ_TRY(vqz_refine_layout(refine, &enc->refiner, s, ph, pw, a, e));
+    return vqz_analysis_layout(an, enc->model, enc->nets, ph + ring, pw + ring, a, e);
 }
 
 /* The same memory for the residuals of a tile. */
@@ -197,7 +202,7 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, enc->settings.threads, enc->grid.nx, e));
     uint32_t h = enc->pixels.max_h, w = enc->pixels.max_w, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
     enc->capacity = rows < enc->head.height ? rows : enc->head.height;
-    VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &refine, e));
+    VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &s, &refine, e));
     if (enc->head.residual) VQZ_TRY(layout_residual(enc, &residual, h, w, &s, &r, e));
     tile.overflow |= residual.overflow;
     if (residual.used > tile.used) tile.used = residual.used;
@@ -277,10 +282,11 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents latents;
+    vqz_synthesis synthesis;
     vqz_refine refine;
     vqz_arena a = {.base = w->arena.base};
     const vqz_level *level = &enc->model->level[enc->level];
-    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &refine, &r->error));
+    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &synthesis, &refine, &r->error));
     if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
     if (enc->alpha) {
         const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
@@ -289,6 +295,7 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     if (enc->head.residual) latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
     vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(width), vqz_positions(height)};
     vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, level);
+    if (enc->correct) vqz_analysis_correct(&an, &synthesis, enc->head.width, enc->head.height, rect, &latents);
     if (!enc->rounds)
         return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, enc->lambda, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
     const vqz_refine_tile t = {

@@ -57,11 +57,10 @@ static double step_error(const vqz_refiner *r, const vqz_level *level) {
     return ldexp(sum / r->m->C, -2 * VQZ_PIXEL_BITS);
 }
 
-vqz_status vqz_refine_layout(vqz_refine *f, const vqz_refiner *r, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *a, vqz_error *e) {
-    *f = (vqz_refine){.shared = r};
+vqz_status vqz_refine_layout(vqz_refine *f, const vqz_refiner *r, vqz_synthesis *s, uint32_t h, uint32_t w, vqz_arena *a, vqz_error *e) {
+    *f = (vqz_refine){.shared = r, .synthesis = s};
     const size_t n = (size_t)h * w, stride = vqz_adjoint_stride(r->m->C);
     size_t network, linear;
-    VQZ_TRY(vqz_synthesis_layout(&f->synthesis, r->m, nets, h, w, a, e));
     VQZ_TRY(vqz_adjoint_plan(r->network, h, w, &network, e));
     VQZ_TRY(vqz_adjoint_plan(r->linear, h, w, &linear, e));
     VQZ_TAKE(a, f->target, n * r->m->C);
@@ -83,7 +82,7 @@ static bool at_seam(const vqz_refine_tile *t, uint32_t ring, uint32_t y, uint32_
 /* Squared error of what `decoded` latents give, in squared samples, and its derivative in f->pixels. */
 static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latents *decoded) {
     const vqz_refiner *r = f->shared;
-    vqz_synthesis *s = &f->synthesis;
+    vqz_synthesis *s = f->synthesis;
     const uint32_t C = r->m->C, wide = t->w * STEP * 3;
     for (uint32_t y = 0; y < t->h; y++) memcpy(s->latents + (size_t)y * t->w * C, decoded->data + y * decoded->stride * C, (size_t)t->w * C * sizeof *s->latents);
     for (size_t i = 0; i < (size_t)t->h * t->w; i++)

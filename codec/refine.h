@@ -7,8 +7,6 @@
 #include "codec/nn/adjoint.h"
 #include "codec/transform.h"
 
-enum { VQZ_REFINE_ROLES = VQZ_NETS_SYNTHESIS };
-
 /* What all tiles share. */
 typedef struct vqz_refiner {
     const vqz_model *m;
@@ -24,13 +22,13 @@ unsigned vqz_refine_rounds(int32_t effort);
 /* Working memory for one tile of h x w positions. */
 typedef struct vqz_refine {
     const vqz_refiner *shared;
-    vqz_synthesis synthesis;
+    vqz_synthesis *synthesis;    /* for at least as many positions; the caller's */
     int16_t *target, *best;      /* [positions][C] */
     float *pixels;               /* [256 positions][3] derivative by samples */
     float *linear, *seen, *latents;
     void *work[2];               /* of network and linear */
 } vqz_refine;
-vqz_status vqz_refine_layout(vqz_refine *f, const vqz_refiner *r, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *a, vqz_error *e);
+vqz_status vqz_refine_layout(vqz_refine *f, const vqz_refiner *r, vqz_synthesis *s, uint32_t h, uint32_t w, vqz_arena *a, vqz_error *e);
 
 /* The tile's own pixels and where the picture goes on beyond it: there the synthesis lacks its neighbours, and nothing is moved. */
 typedef struct vqz_refine_tile {

@@ -39,6 +39,10 @@ typedef struct vqz_synthesis {
 vqz_status vqz_synthesis_layout(vqz_synthesis *s, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *arena, vqz_error *e);
 /* s->latents holds a rectangle of h x w positions (ring included) -> s->out, samples with VQZ_PIXEL_BITS fractional bits. */
 void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w);
+/* After vqz_analyse of the same tile: what synthesis would miss of the pixels if nothing were quantized goes through the linear path onto y, which
+ * counts where steps are small. s: for the tile and the ring of analysis. */
+void vqz_analysis_correct(vqz_analysis *a, vqz_synthesis *s, uint32_t width, uint32_t height, vqz_rect tile, const vqz_latents *y);
+
 /* One sample. */
 static inline uint8_t vqz_sample(int16_t v) {
     int32_t p = (v + (1 << (VQZ_PIXEL_BITS - 1))) >> VQZ_PIXEL_BITS;

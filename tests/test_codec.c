@@ -196,15 +196,20 @@ static void efforts(void **state) {
         s.quality = cases[i].quality;
         s.tile_size = cases[i].tile;
         s.pixel_hash = 1;
-        bytes plain = encode(&s, w, h, layout, p);
-        const double before = decoded_psnr(&s, plain, p, w, h, layout);
         s.effort = 0;
         bytes least = encode(&s, w, h, layout, p);
+        s.effort = 3;
+        bytes plain = encode(&s, w, h, layout, p);
         assert_int_equal(least.size, plain.size);
         assert_memory_equal(least.data, plain.data, plain.size);
+        s.effort = 4;
+        bytes corrected = encode(&s, w, h, layout, p);
         s.effort = 7;
         bytes best = encode(&s, w, h, layout, p);
+        const double before = decoded_psnr(&s, plain, p, w, h, layout), half = decoded_psnr(&s, corrected, p, w, h, layout);
         const double after = decoded_psnr(&s, best, p, w, h, layout);
+        if (s.quality < 55 ? half != before || corrected.size != plain.size : half < before + (double)cases[i].db / 2 || (double)corrected.size > 1.02 * (double)plain.size)
+            fail_msg("case %zu: %zu bytes, %.3f dB; effort 4 %zu bytes, %.3f dB", i, plain.size, before, corrected.size, half);
         if (after < before + (double)cases[i].db || (double)best.size > 1.05 * (double)plain.size)
             fail_msg("case %zu: %zu bytes, %.3f dB; effort 7 %zu bytes, %.3f dB", i, plain.size, before, best.size, after);
         s.threads = 4;
@@ -213,6 +218,7 @@ static void efforts(void **state) {
         assert_memory_equal(again.data, best.data, best.size);
         free(plain.data);
         free(least.data);
+        free(corrected.data);
         free(best.data);
         free(again.data);
         free(p);
