@@ -10,7 +10,7 @@ typedef struct vqz_image_reader {
 
 static bool vqz_is_ours(const uint8_t *p, size_t n) {
     vqz_status s = vqz_probe(p, n);
-    return s == VQZ_OK || s == VQZ_ERR_VERSION || s == VQZ_ERR_CHECKSUM;
+    return s == VQZ_OK || s == VQZ_AGAIN || s == VQZ_ERR_VERSION || s == VQZ_ERR_CHECKSUM;
 }
 
 static void vqz_close(image_reader *base) {

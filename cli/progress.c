@@ -16,7 +16,9 @@ static const char *shown(const char *file) { return strcmp(file, "-") == 0 ? "st
 void report_error(const char *file, const vqz_error *e) {
     fprintf(stderr, "vqz: %s: ", shown(file));
     if (e->offset != NO_OFFSET) fprintf(stderr, "at byte %llu: ", (unsigned long long)e->offset);
-    fprintf(stderr, "%s\n", e->text[0] ? e->text : vqz_status_text(e->status));
+    fprintf(stderr, "%s", e->text[0] ? e->text : vqz_status_text(e->status));
+    if (e->status > VQZ_ERR_MEMORY) fprintf(stderr, " (%s)", vqz_status_name(e->status));   /* what is wrong with a file has a name */
+    fputc('\n', stderr);
 }
 
 /* The moving line is always the last one: whatever is printed takes its place. */

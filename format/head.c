@@ -32,12 +32,12 @@ static void number(coder *c, const char *name, uint32_t *v, uint32_t min, uint32
         if (*v < min || *v > max || *v % unit) bad(c, VQZ_ERR_ARGUMENT, name, *v, range);
         else c->size += vqz_store_varint(c->out + c->size, (*v - min) / unit);
     } else {
-        uint32_t stored = vqz_read_varint(&c->in);
-        if (stored > (max - min) / unit) {
+        uint32_t stored = vqz_read_varint(&c->in), most = (max - min) / unit;
+        if (stored > most && max != UINT32_MAX) {
             bad(c, VQZ_ERR_CORRUPT, name, (uint64_t)stored * unit + min, range);
             stored = 0;
         }
-        *v = stored * unit + min;
+        *v = (stored < most ? stored : most) * unit + min;   /* a side of 2^32 is refused like that of one less, by check() */
     }
 }
 

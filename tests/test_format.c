@@ -555,7 +555,7 @@ static void test_bad_heads(void **state) {
         {{2, 0xBF, 0x0B, 0xBF, 0x0B, 15, 15, 16}, 8, VQZ_END, ""},                                   /* 1472 x 1472 in one tile of 1024 */
         {{0x82, 2, 64, 64, 0, 0, 16}, 7, VQZ_ERR_VERSION, "reserved flags"},
         {{0x82, 0, 64, 64, 0, 0, 16}, 7, VQZ_END, ""},                                                /* a longer form of 2 */
-        {{2, 0xFF, 0xFF, 0xFF, 0xFF, 15, 64, 0, 0, 16}, 10, VQZ_ERR_CORRUPT, "width"},                 /* 2^32 */
+        {{2, 0xFF, 0xFF, 0xFF, 0xFF, 15, 64, 0, 0, 16}, 10, VQZ_ERR_LIMIT, "a side may have 262144"}, /* 2^32 */
         {{2, 0x80, 0x80, 0x10, 64, 0, 0, 16}, 8, VQZ_ERR_LIMIT, "a side may have 262144"},
         {{2, 64, 0xFF, 0xFF, 0xFF, 0x7F, 0, 0, 16}, 9, VQZ_ERR_LIMIT, "a side may have 262144"},
         {{2, 0xFF, 0xFF, 0x0F, 0xFF, 0xFF, 0x0F, 15, 15, 16}, 10, VQZ_ERR_LIMIT, "the limit is 268435456 in all"},

@@ -129,6 +129,7 @@ static void read_net(const struct model *m, struct net *net, uint32_t role, uint
         read_layer(net, &net->layer[i], b);
         bool fixed = l->stride == 1 && l->shuffle == 1, opens = role == ANCHOR && i == 0;
         bool good = opens ? l->src == 0 && l->k > 1 && !l->edge : (role != ANCHOR || l->src > 0) && l->k == 1;
+        good = good && (role != ANCHOR || l->add > 0);
         demand(role < ANCHOR || role > FIRST || (fixed && good), "a context network looks where it must not");
         demand(role < SYNTHESIS_LINEAR || net->tensor[l->dst].down == 0, "synthesis has a tensor smaller than the latents");
     }
