@@ -50,6 +50,7 @@ struct vqz_encoder {
     vqz_head head;
     vqz_grid grid;
     uint32_t level, lambda, target;          /* target: of the residuals */
+    vqz_quantizer quantizer;                 /* for that lambda */
     uint32_t tile_row, residual_row;         /* next to be coded */
     vqz_recon pixels;                  /* laid out where there are residuals */
     vqz_pool *pool;
@@ -178,6 +179,7 @@ static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_byt
     unsigned n = vqz_pool_size(enc->pool);
     VQZ_TAKE(a, enc->workers, n);
     VQZ_TAKE(a, enc->results, enc->grid.nx);
+    vqz_quantizer_layout(&enc->quantizer, enc->model, enc->settings.cpu, a);
     VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
     if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
     if (enc->head.residual) vqz_recon_layout(&enc->pixels, a);
@@ -212,7 +214,9 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     if (tile.overflow || all.overflow) return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a picture of %u x %u does not fit in memory", enc->head.width, enc->head.height);
     VQZ_TRY(vqz_alloc(&enc->mem, &enc->block, all.used, 1, e));
     all = (vqz_arena){.base = enc->block};
-    return layout_picture(enc, &all, tile.used);
+    VQZ_TRY(layout_picture(enc, &all, tile.used));
+    vqz_quantizer_set(&enc->quantizer, enc->lambda);
+    return VQZ_OK;
 }
 
 /* Moves what the muxer has into `pending`, past the checking decoder where there is one. */
@@ -297,12 +301,12 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, level);
     if (enc->correct) vqz_analysis_correct(&an, &synthesis, enc->head.width, enc->head.height, rect, &latents);
     if (!enc->rounds)
-        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, enc->lambda, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
+        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, &enc->quantizer, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
     const vqz_refine_tile t = {
         .rgb = enc->rgb + ((size_t)(y - enc->first) * enc->head.width + x) * 3, .stride = (size_t)enc->head.width * 3,
         .width = width, .height = height, .h = rect.h, .w = rect.w,
         .left = x > 0, .top = y > 0, .right = x + width < enc->head.width, .bottom = y + height < enc->head.height};
-    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, enc->lambda, &latents, &enc->mem,
+    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, &enc->quantizer, &latents, &enc->mem,
                              &r->latent, &r->latent_size, &r->error);
 }
 

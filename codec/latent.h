@@ -1,7 +1,7 @@
 /* Latents of one tile <-> TILE payload (spec/bitstream.md). */
 #ifndef VQZ_CODEC_LATENT_H
 #define VQZ_CODEC_LATENT_H
-#include "codec/prior.h"
+#include "codec/quantizer.h"
 #include "codec/rans.h"
 
 enum { VQZ_LATENT_FLAG_BIAS = 4, VQZ_LATENT_FLAG_MASK = 8 };
@@ -21,7 +21,7 @@ vqz_status vqz_latent_head_read(vqz_latent_head *h, const vqz_model *m, vqz_read
 
 /* Encodes: `analysed` holds the tile's latents and is overwritten by what the decoder will see; `z` of the prior holds the hyper-latents.
  * The payload is appended to *out, whose memory belongs to the caller (vqz_free). */
-vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level, uint32_t lambda, const vqz_latents *analysed,
+vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level, const vqz_quantizer *q, const vqz_latents *analysed,
                              vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e);
 
 /* Is told every ladder symbol as it is decoded; for tools that count them. */

@@ -1,6 +1,6 @@
 #include "codec/quantizer.h"
-
-enum { NEAR = 1 << 14 };         /* residuals below this keep squared distances in 32 bits */
+#include "base/cpu.h"
+#include <string.h>
 
 static uint64_t square(int64_t d) { return (uint64_t)(d * d); }
 
@@ -30,25 +30,17 @@ static inline void consider_escape(vqz_choice *c, const vqz_codebook *b, const i
     *c = (vqz_choice){.symbol = b->n, .residual = {e[0] * 256, e[1] * 256}, .escape = {e[0], e[1]}};
 }
 
-vqz_choice vqz_choose_pair(const vqz_codebook *b, int32_t r0, int32_t r1, uint32_t lambda) {
+vqz_choice vqz_choose_pair(const vqz_quantizer *q, uint32_t pair, int32_t r0, int32_t r1) {
+    const vqz_codebook *b = &q->m->pair[pair];
     vqz_choice c = {0};
     uint64_t best = UINT64_MAX;
-    if (r0 < NEAR && r0 > -NEAR && r1 < NEAR && r1 > -NEAR) {
-        uint32_t least = UINT32_MAX, at = 0;
-        for (const vqz_pick *p = b->picks, *end = p + b->n; p < end; p++) {
-            uint32_t j = (uint32_t)price(lambda, p->cost);
-            if (j > least) break;                /* so are all that follow */
-            int32_t d0 = r0 - p->value[0], d1 = r1 - p->value[1];
-            j += (uint32_t)(d0 * d0) + (uint32_t)(d1 * d1);
-            if (j < least || (j == least && p->symbol < at)) {
-                least = j;
-                at = p->symbol;
-            }
-        }
-        best = least;
+    if (r0 < VQZ_NEAR && r0 > -VQZ_NEAR && r1 < VQZ_NEAR && r1 > -VQZ_NEAR) {
+        int32_t least;
+        const uint32_t at = q->loops->search(&q->shelf[pair], r0, r1, &least);
+        best = (uint64_t)least;
         c = (vqz_choice){.symbol = at, .residual = {b->value[2 * at], b->value[2 * at + 1]}};
     }
-    consider_escape(&c, b, (int32_t[2]){r0, r1}, 2, lambda, best);
+    consider_escape(&c, b, (int32_t[2]){r0, r1}, 2, q->lambda, best);
     return c;
 }
 
@@ -88,4 +80,134 @@ vqz_choice vqz_choose_scalar(const vqz_codebook *b, int32_t r, uint32_t lambda) 
     vqz_choice c = {.symbol = symbol, .residual = {chosen}, .raw = bits};
     consider_escape(&c, b, &r, 1, lambda, best);
     return c;
+}
+
+/* ---- what one lambda makes of a ladder ---- */
+
+typedef struct box { int64_t low[2], high[2]; } box;     /* both ends included */
+static const box nothing = {{1, 1}, {0, 0}};
+
+/* Residuals around 0 that surely get codeword `zero` of a book without shift bits: for each other codeword they lie on the right side of the
+ * line where both cost the same, and the escape costs more everywhere. */
+static box zero_box(const vqz_codebook *b, unsigned dim, uint32_t lambda) {
+    const int16_t *zero = b->value + (size_t)b->zero * dim;
+    const uint64_t escape = price(lambda, b->cost[b->n]) + dim * price(lambda, golomb_bits(0) << 12), own = price(lambda, b->cost[b->zero]);
+    box x;
+    if (escape < own) return nothing;
+    int64_t radius = 0;                      /* along each axis */
+    for (int64_t bit = VQZ_NEAR / 2; bit; bit /= 2)
+        if (dim * square(radius + bit) <= escape - own) radius += bit;
+    for (unsigned k = 0; k < 2; k++) {
+        const int64_t z = k < dim ? zero[k] : 0;
+        x.low[k] = z - radius > -VQZ_NEAR ? z - radius : 1 - VQZ_NEAR;
+        x.high[k] = z + radius < VQZ_NEAR ? z + radius : VQZ_NEAR - 1;
+        if (x.low[k] > 0 || x.high[k] < 0) return nothing;
+    }
+    for (unsigned round = 0; round < 2; round++)         /* first the reach along the axes, then what corners are too far out */
+        for (uint32_t i = 0; i < b->n; i++) {
+            if (i == b->zero) continue;
+            /* zero wins where 2 r (v - zero) <= most */
+            int64_t d[2] = {0, 0}, reach[2], most = (int64_t)price(lambda, b->cost[i]) - (int64_t)own - (i < b->zero);
+            for (unsigned k = 0; k < dim; k++) {
+                const int64_t v = b->value[i * dim + k];
+                d[k] = v - zero[k];
+                most += v * v - zero[k] * zero[k];
+            }
+            if (most < 0) return nothing;
+            for (unsigned k = 0; k < 2; k++) {
+                if (round == 0 && d[k] > 0 && 2 * d[k] * x.high[k] > most) x.high[k] = most / (2 * d[k]);
+                if (round == 0 && d[k] < 0 && 2 * d[k] * x.low[k] > most) x.low[k] = most / (2 * d[k]);
+                reach[k] = 2 * d[k] * (d[k] > 0 ? x.high[k] : x.low[k]);
+            }
+            const int64_t corner = reach[0] + reach[1];
+            for (unsigned k = 0; k < 2 && round && corner > most; k++) {
+                x.low[k] = x.low[k] * most / corner;
+                x.high[k] = x.high[k] * most / corner;
+            }
+        }
+    return x;
+}
+
+/* The same for choose_scalar, which looks at some codewords only. */
+static box scalar_zero_box(const vqz_codebook *b, uint32_t lambda) {
+    if (b->shift) return nothing;
+    box x = zero_box(b, 1, lambda);
+    if (b->zero + 3 < b->n && x.high[0] > b->value[b->zero + 3]) x.high[0] = b->value[b->zero + 3];
+    if (b->zero >= 3 && x.low[0] <= b->value[b->zero - 3]) x.low[0] = b->value[b->zero - 3] + 1;
+    return x;
+}
+
+static const vqz_quantizer_loops *pick_loops(uint32_t cpu) {
+#if defined(__x86_64__) || defined(__i386__)
+    switch (vqz_cpu_pick(cpu)) {
+    case VQZ_CPU_AMX:
+    case VQZ_CPU_AVX512VNNI: return &vqz_quantizer_loops_avx512;
+    case VQZ_CPU_AVX2:
+    case VQZ_CPU_AVXVNNI: return &vqz_quantizer_loops_avx2;
+    }
+#endif
+    (void)cpu;
+    return &vqz_quantizer_loops_c;
+}
+
+static uint32_t blocks_of(const vqz_codebook *b) { return (b->n + VQZ_BLOCK - 1) / VQZ_BLOCK; }
+
+void vqz_quantizer_layout(vqz_quantizer *q, const vqz_model *m, uint32_t cpu, vqz_arena *a) {
+    size_t blocks = 0;
+    *q = (vqz_quantizer){.m = m, .loops = pick_loops(cpu)};
+    for (uint32_t i = 0; i < m->npairs; i++) blocks += blocks_of(&m->pair[i]);
+    VQZ_TAKE(a, q->blocks, blocks);
+    VQZ_TAKE(a, q->shelf, m->npairs);
+    VQZ_TAKE(a, q->cell, (size_t)m->rungs * m->rungs);
+}
+
+static void fill_shelves(vqz_quantizer *q) {
+    vqz_block *to = q->blocks;
+    for (uint32_t i = 0; i < q->m->npairs; i++) {
+        const vqz_codebook *b = &q->m->pair[i];
+        const uint32_t blocks = blocks_of(b);
+        const box x = zero_box(b, 2, q->lambda);
+        vqz_shelf *shelf = &q->shelf[i];
+        *shelf = (vqz_shelf){.block = to, .blocks = blocks};
+        for (unsigned k = 0; k < 2; k++) {
+            shelf->low[k] = (int16_t)x.low[k];
+            shelf->width[k] = (uint16_t)(x.high[k] - x.low[k] + 1);
+        }
+        for (uint32_t k = 0; k < blocks * VQZ_BLOCK; k++) {
+            const vqz_pick *p = &b->picks[k < b->n ? k : 0];
+            vqz_block *at = &to[k / VQZ_BLOCK];
+            memcpy(at->value[k % VQZ_BLOCK], p->value, sizeof p->value);
+            at->price[k % VQZ_BLOCK] = (int32_t)price(q->lambda, p->cost);
+            at->symbol[k % VQZ_BLOCK] = (int32_t)p->symbol;
+        }
+        to += blocks;
+    }
+}
+
+static vqz_cell make_cell(const vqz_quantizer *q, uint32_t a, uint32_t b) {
+    unsigned swap;
+    const vqz_codebook *book = vqz_pair_book(q->m, a, b, &swap);
+    vqz_cell c = {0};
+    if (!book) return c;
+    const vqz_shelf *shelf = &q->shelf[book - q->m->pair];
+    c.range = vqz_rans_range(&book->table, book->zero);
+    for (unsigned k = 0; k < 2; k++) {
+        c.zero[k ^ swap] = book->value[2 * book->zero + k];
+        c.low[k ^ swap] = shelf->low[k];
+        c.width[k ^ swap] = shelf->width[k];
+    }
+    return c;
+}
+
+void vqz_quantizer_set(vqz_quantizer *q, uint32_t lambda) {
+    const uint32_t rungs = q->m->rungs;
+    q->lambda = lambda;
+    fill_shelves(q);
+    for (uint32_t a = 0; a < rungs; a++)
+        for (uint32_t b = 0; b < rungs; b++) q->cell[a * rungs + b] = make_cell(q, a, b);
+    for (uint32_t i = 0; i < rungs; i++) {
+        const box x = scalar_zero_box(&q->m->scalar[i], lambda);
+        q->scalar[i].low = (int32_t)x.low[0];
+        q->scalar[i].width = x.high[0] < x.low[0] ? 0 : (uint32_t)(x.high[0] - x.low[0] + 1);
+    }
 }

@@ -50,6 +50,14 @@ static inline void vqz_rans_put_range(vqz_rans_enc *e, uint32_t start, uint32_t 
 static inline void vqz_rans_put(vqz_rans_enc *e, const vqz_table *t, uint32_t symbol) {
     if (!t->single) vqz_rans_put_range(e, t->cum[symbol], t->freq[symbol]);
 }
+/* The symbol as one number, for loops that store into vqz_rans_room themselves; not of tables with one symbol. */
+static inline uint32_t vqz_rans_range(const vqz_table *t, uint32_t symbol) { return t->cum[symbol] | (uint32_t)t->freq[symbol] << 16; }
+/* Where the next n ranges go, for the caller to count them; NULL: no memory. */
+static inline uint32_t *vqz_rans_room(vqz_rans_enc *e, size_t n) {
+    while (e->capacity - e->count < n)
+        if (!vqz_rans_enc_grow(e)) return NULL;
+    return e->symbols + e->count;
+}
 /* A symbol of the two-symbol table {VQZ_RANS_TOTAL - one, one}, 0 < one < VQZ_RANS_TOTAL: for adaptive models. */
 static inline void vqz_rans_put_bit(vqz_rans_enc *e, unsigned bit, uint32_t one) {
     uint32_t zero = VQZ_RANS_TOTAL - one;

@@ -135,11 +135,11 @@ static void copy_latents(int16_t *to, size_t to_stride, const int16_t *from, siz
     for (uint32_t y = 0; y < h; y++) memcpy(to + y * to_stride, from + y * from_stride, row * sizeof *to);
 }
 
-vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_tile *t, vqz_prior *p, vqz_rans_enc *rans, uint8_t level, uint32_t lambda,
+vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_tile *t, vqz_prior *p, vqz_rans_enc *rans, uint8_t level, const vqz_quantizer *q,
                              const vqz_latents *y, vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e) {
     const vqz_refiner *r = f->shared;
     const size_t row = (size_t)t->w * r->m->C, plane = y->stride * r->m->C;
-    const double per_byte = 8 * ldexp(lambda, -16) * step_error(r, &r->m->level[level]);
+    const double per_byte = 8 * ldexp(q->lambda, -16) * step_error(r, &r->m->level[level]);
     double least = INFINITY;
     *out = NULL;
     copy_latents(f->target, row, y->data, plane, t->h, row);
@@ -147,7 +147,7 @@ vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_ti
         uint8_t *made;
         size_t n;
         copy_latents(y->data, plane, f->target, row, t->h, row);
-        VQZ_TRY(vqz_latent_encode(p, rans, level, lambda, y, mem, &made, &n, e));
+        VQZ_TRY(vqz_latent_encode(p, rans, level, q, y, mem, &made, &n, e));
         const double cost = error_of(f, t, y) + per_byte * (double)n;
         if (cost < least) {
             least = cost;

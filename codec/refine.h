@@ -39,6 +39,6 @@ typedef struct vqz_refine_tile {
     bool left, top, right, bottom;
 } vqz_refine_tile;
 /* vqz_latent_encode, repeated: rounds + 1 times, the cheapest kept. */
-vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_tile *t, vqz_prior *p, vqz_rans_enc *rans, uint8_t level, uint32_t lambda,
+vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_tile *t, vqz_prior *p, vqz_rans_enc *rans, uint8_t level, const vqz_quantizer *q,
                              const vqz_latents *y, vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e);
 #endif

@@ -1,7 +1,6 @@
-/* The model loader: what it accepts, what it refuses and how it says so; levels, ladder and quantizer on the built-in model. */
+/* The model loader: what it accepts, what it refuses and how it says so; levels and ladder on the built-in model. */
 #include "base/bytes.h"
 #include "codec/model/model.h"
-#include "codec/quantizer.h"
 #include "tests/pictures.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -313,56 +312,6 @@ static void packing(void **state) {
     vqz_model_unref(shared);
 }
 
-static uint64_t cost_of(const vqz_codebook *b, const vqz_choice *c, const int32_t *r, unsigned dim, uint32_t lambda) {
-    uint64_t bits = b->cost[c->symbol], j = 0;
-    for (unsigned k = 0; k < dim; k++) {
-        int64_t d = (int64_t)r[k] - c->residual[k];
-        j += (uint64_t)(d * d);
-        if (c->symbol == b->n) {
-            uint32_t v = (c->escape[k] > 0 ? 2 * (uint32_t)c->escape[k] - 1 : 2 * (uint32_t)-c->escape[k]) + 8, top = 31 - (uint32_t)__builtin_clz(v);
-            bits += (uint64_t)(2 * top - 2) << 12;
-        }
-    }
-    return j + (lambda * bits >> 12);
-}
-
-/* Choices are the best of all, escapes included, at every size of residual. */
-static void choices(void **state) {
-    (void)state;
-    vqz_model *m;
-    assert_int_equal(vqz_model_open(&m, original, size, NULL), VQZ_OK);
-    uint32_t s = 77, lambda = m->level[0].lambda, escapes = 0;
-    for (int i = 0; i < 4000; i++) {
-        const vqz_codebook *b = &m->pair[test_random(&s) % m->npairs];
-        unsigned shift = test_random(&s) % 24;
-        int32_t r[2] = {(int32_t)test_random(&s) >> (8 + shift), (int32_t)test_random(&s) >> (8 + shift)};
-        vqz_choice c = vqz_choose_pair(b, r[0], r[1], lambda);
-        uint64_t j = cost_of(b, &c, r, 2, lambda);
-        escapes += c.symbol == b->n;
-        if (c.symbol == b->n) {
-            assert_int_equal(c.residual[0], c.escape[0] * 256);
-            assert_int_equal(c.residual[1], c.escape[1] * 256);
-        }
-        if (r[0] < 1 << 14 && r[0] > -(1 << 14) && r[1] < 1 << 14 && r[1] > -(1 << 14))
-            for (uint32_t k = 0; k < b->n; k++) {
-                vqz_choice other = {.symbol = k, .residual = {b->value[2 * k], b->value[2 * k + 1]}};
-                assert_true(j <= cost_of(b, &other, r, 2, lambda) + 2);
-            }
-    }
-    assert_true(escapes > 100 && escapes < 3900);
-    for (uint32_t i = 0; i < m->rungs; i++)
-        for (int k = 0; k < 200; k++) {
-            const vqz_codebook *b = &m->scalar[i];
-            int32_t r = (int32_t)test_random(&s) >> (8 + test_random(&s) % 24);
-            vqz_choice c = vqz_choose_scalar(b, r, lambda);
-            int64_t d = (int64_t)r - c.residual[0], limit = 256;     /* rate may pull a value, but never far: */
-            if (c.symbol == b->n) assert_int_equal(c.residual[0], c.escape[0] * 256);
-            else if (b->shift == 0) assert_int_equal(c.residual[0], b->value[c.symbol]);
-            assert_true(d * d <= limit * limit + (int64_t)(((uint64_t)lambda * (b->cost[b->n] + (60 << 12))) >> 12));
-        }
-    vqz_model_unref(m);
-}
-
 static int setup(void **state) {
     (void)state;
     FILE *f = fopen("models/base.vqzm", "rb");
@@ -388,6 +337,6 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(header), cmocka_unit_test(arch), cmocka_unit_test(networks), cmocka_unit_test(bounds), cmocka_unit_test(tables),
                                        cmocka_unit_test(random_damage), cmocka_unit_test(information), cmocka_unit_test(second_pass), cmocka_unit_test(built_in),
-                                       cmocka_unit_test(proven), cmocka_unit_test(packing), cmocka_unit_test(choices)};
+                                       cmocka_unit_test(proven), cmocka_unit_test(packing)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
