@@ -28,12 +28,17 @@ def vqz(program, name, cpu):
                 lambda t, src, to: [program, "decode", *common, "-j", t, "-o", to, src])
 
 
-def others():
+def webp(name, method):
     threads = lambda t: ["-mt"] if t > 1 else []
+    return Tool(name, ".webp", ".ppm", ".ppm", 0, 100, "libwebp " + package("webp"),
+                lambda q, t, src, to: ["cwebp", "-quiet", "-m", method, *threads(t), "-q", q, src, "-o", to],
+                lambda t, src, to: ["dwebp", "-quiet", *threads(t), "-ppm", src, "-o", to])
+
+
+def others():
     return [
-        Tool("webp", ".webp", ".ppm", ".ppm", 0, 100, "libwebp " + package("webp"),
-             lambda q, t, src, to: ["cwebp", "-quiet", "-m", 6, *threads(t), "-q", q, src, "-o", to],
-             lambda t, src, to: ["dwebp", "-quiet", *threads(t), "-ppm", src, "-o", to]),
+        webp("webp -m 6", 6),
+        webp("webp -m 4", 4),
         # 4:2:0 y4m in and out: neither conversion of colours nor a packer in the way
         Tool("avif", ".avif", ".y4m", ".y4m", 63, 0, "libavif " + package("libavif-bin") + ", aom -s 6, dav1d",
              lambda q, t, src, to: ["avifenc", "-c", "aom", "-s", 6, "-j", t, "--min", q, "--max", q, src, to],

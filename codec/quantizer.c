@@ -53,31 +53,29 @@ static uint32_t lower_bound(const vqz_codebook *b, int32_t v) {
     return at;
 }
 
+/* The residual nearest to r that codeword i of a scalar book can say. */
+static inline int32_t nearest(const vqz_codebook *b, uint32_t i, int32_t r, uint32_t *raw) {
+    *raw = 0;
+    if (!b->shift) return b->value[i];
+    const int32_t base = b->value[i] * (1 << b->shift), half = 1 << (b->shift - 1);
+    const int32_t u = (int32_t)(((int64_t)r - base + 128) >> 8) + half;
+    *raw = (uint32_t)(u < 0 ? 0 : u > 2 * half - 1 ? 2 * half - 1 : u);
+    return base + ((int32_t)*raw - half) * 256;
+}
+
 vqz_choice vqz_choose_scalar(const vqz_codebook *b, int32_t r, uint32_t lambda) {
     uint64_t best = UINT64_MAX;
-    uint32_t symbol = 0, bits = 0;
-    int32_t chosen = 0;
+    uint32_t symbol = 0, raw;
     /* the two neighbours of r and two more towards zero: with tables that fall off no other can win */
-    int64_t at = lower_bound(b, r >> b->shift);
-    int64_t first = r > 0 ? at - 3 : at - 1, last = r > 0 ? at : at + 2;
+    const int64_t at = lower_bound(b, r >> b->shift), first = r > 0 ? at - 3 : at - 1, last = r > 0 ? at : at + 2;
     for (int64_t i = first < 0 ? 0 : first; i <= last && i < (int64_t)b->n; i++) {
-        int32_t base = b->value[i] * (1 << b->shift), half = 0;
-        uint32_t raw = 0;
-        if (b->shift) {
-            half = 1 << (b->shift - 1);
-            int32_t u = (int32_t)(((int64_t)r - base + 128) >> 8) + half;
-            raw = (uint32_t)(u < 0 ? 0 : u > 2 * half - 1 ? 2 * half - 1 : u);
-        }
-        int32_t residual = base + ((int32_t)raw - half) * 256;
-        uint64_t j = square((int64_t)r - residual) + price(lambda, b->cost[i] + (b->shift << 12));
-        if (j < best) {
-            best = j;
-            symbol = (uint32_t)i;
-            bits = raw;
-            chosen = residual;
-        }
+        const uint64_t j = square((int64_t)r - nearest(b, (uint32_t)i, r, &raw)) + price(lambda, b->cost[i] + (b->shift << 12));
+        const bool less = j < best;          /* hard to foresee: moves, not branches */
+        best = less ? j : best;
+        symbol = less ? (uint32_t)i : symbol;
     }
-    vqz_choice c = {.symbol = symbol, .residual = {chosen}, .raw = bits};
+    const int32_t chosen = nearest(b, symbol, r, &raw);
+    vqz_choice c = {.symbol = symbol, .residual = {chosen}, .raw = raw};
     consider_escape(&c, b, &r, 1, lambda, best);
     return c;
 }
