@@ -32,7 +32,7 @@ static void one_layer(uint32_t seed, unsigned op, unsigned k, unsigned stride, u
     if (op == VQZ_OP_REQUANT) cin = kept * shuffle * shuffle;
     random_tensor(&b, in, cin);
     const bool has_add = add < 4;
-    if (has_add) random_tensor(&b, add, kept * shuffle * shuffle);
+    if (has_add) b.tensors[random_tensor(&b, add, kept * shuffle * shuffle)].scale.down = (uint8_t)(stride - 1);
     b.inputs = b.ntensors;
     const unsigned dst = random_tensor(&b, out, kept);
     vqz_layer_def *l = layer(&b, op, k, 0, dst, has_add ? 1 : VQZ_NO_TENSOR, shuffle);
