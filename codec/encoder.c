@@ -179,7 +179,7 @@ static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_byt
     unsigned n = vqz_pool_size(enc->pool);
     VQZ_TAKE(a, enc->workers, n);
     VQZ_TAKE(a, enc->results, enc->grid.nx);
-    vqz_quantizer_layout(&enc->quantizer, enc->model, enc->settings.cpu, a);
+    vqz_quantizer_layout(&enc->quantizer, enc->model, enc->nets->kernels, a);
     VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
     if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
     if (enc->head.residual) vqz_recon_layout(&enc->pixels, a);

@@ -45,11 +45,11 @@ static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned 
     uint8_t rung[VQZ_MAX_CHANNELS];
     int32_t r[VQZ_MAX_CHANNELS];
     for (uint32_t i = 0; i < p->count[pass]; i++) {
-        const int16_t *mean = p->heads + (size_t)i * 2 * c;
-        vqz_rungs(m, level, first, c, mean + c, bias, rung);
+        const int16_t *heads = p->heads + (size_t)i * 2 * c;
+        p->loops->rungs(m, level, first, c, heads, bias, rung);
         decode_residuals(m, d, rung, c, r, observer);
         int16_t *out = vqz_latent_at(p, y, p->position[pass][i]) + first;
-        vqz_reconstruct_all(m, level, first, c, mean, r, out);
+        p->loops->reconstruct(m, level, first, c, heads, r, out);
     }
 }
 

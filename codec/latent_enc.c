@@ -49,9 +49,10 @@ static bool encode_pass(vqz_prior *p, const vqz_quantizer *q, vqz_rans_enc *rans
     uint8_t rung[VQZ_MAX_CHANNELS];
     int32_t r[VQZ_MAX_CHANNELS];
     for (uint32_t i = 0; i < p->count[pass]; i++) {
-        const int16_t *mean = p->heads + (size_t)i * 2 * c;
+        const int16_t *heads = p->heads + (size_t)i * 2 * c;
         int16_t *v = vqz_latent_at(p, y, p->position[pass][i]) + first;
-        q->loops->residuals(m, p->level, first, c, mean, bias, v, rung, r);
+        p->loops->rungs(m, p->level, first, c, heads, bias, rung);
+        p->loops->residuals(m, p->level, first, c, heads, v, r);
         uint32_t *to = vqz_rans_room(rans, c);
         if (!to) return any;                 /* reported by vqz_rans_finish */
         for (uint32_t k = 0; k < c; k += 2) {
@@ -65,7 +66,7 @@ static bool encode_pass(vqz_prior *p, const vqz_quantizer *q, vqz_rans_enc *rans
             }
         }
         rans->count = (size_t)(to - rans->symbols);
-        q->loops->reconstruct(m, p->level, first, c, mean, r, v);
+        p->loops->reconstruct(m, p->level, first, c, heads, r, v);
     }
     return any;
 }
@@ -79,7 +80,9 @@ static int32_t choose_bias(const vqz_prior *p, const vqz_quantizer *q, uint32_t 
     uint8_t rung[VQZ_MAX_CHANNELS];
     int32_t r[VQZ_MAX_CHANNELS];
     for (uint32_t i = 0; i < p->count[0]; i++) {
-        q->loops->residuals(m, p->level, first, c, p->heads + (size_t)i * 2 * c, 0, vqz_latent_at(p, y, p->position[0][i]) + first, rung, r);
+        const int16_t *heads = p->heads + (size_t)i * 2 * c;
+        p->loops->rungs(m, p->level, first, c, heads, 0, rung);
+        p->loops->residuals(m, p->level, first, c, heads, vqz_latent_at(p, y, p->position[0][i]) + first, r);
         for (uint32_t k = 0; k < c; k++) {
             const uint32_t g = rung[k];
             count[g]++;

@@ -26,7 +26,7 @@ static vqz_status scratch_size(const vqz_prior *p, size_t *bytes, vqz_error *e) 
 }
 
 vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *a, vqz_error *e) {
-    *p = (vqz_prior){.m = m, .nets = nets, .h = h, .w = w,
+    *p = (vqz_prior){.m = m, .nets = nets, .loops = vqz_loops_get(nets->kernels), .h = h, .w = w,
                      .zh = (h + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, .zw = (w + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP};
     size_t n = (size_t)h * w, nz = (size_t)p->zh * p->zw, scratch;
     p->count[0] = (uint32_t)((n + 1) / 2);
@@ -137,9 +137,7 @@ void vqz_prior_commit(vqz_prior *p, uint32_t slice, unsigned pass, const vqz_lat
     size_t row = m->H + m->C;
     for (uint32_t i = 0; i < p->count[pass]; i++) {
         uint32_t at = p->position[pass][i];
-        const int16_t *v = vqz_latent_at(p, y, at) + first;
-        uint8_t *to = p->context + at * row + m->H + first;
-        for (uint32_t k = 0; k < c; k++) to[k] = vqz_latq(m, first + k, v[k]);
+        p->loops->latq(m, first, c, vqz_latent_at(p, y, at) + first, p->context + at * row + m->H + first);
     }
 }
 

@@ -4,7 +4,7 @@
 #ifndef VQZ_CODEC_PRIOR_H
 #define VQZ_CODEC_PRIOR_H
 #include "base/arena.h"
-#include "codec/model/model.h"
+#include "codec/loops.h"
 
 /* A tile's latents inside a plane: element (y, x, c) is at data[(y * stride + x) * C + c]. */
 typedef struct vqz_latents {
@@ -15,6 +15,7 @@ typedef struct vqz_latents {
 typedef struct vqz_prior {
     const vqz_model *m;
     const vqz_nets *nets;
+    const vqz_loops *loops;
     const vqz_level *level;      /* set by vqz_prior_hyper */
     uint32_t h, w, zh, zw;       /* latent and hyper-latent positions */
     uint32_t count[2];           /* positions of each pass */
@@ -40,16 +41,6 @@ void vqz_prior_commit(vqz_prior *p, uint32_t slice, unsigned pass, const vqz_lat
 /* A slice that is not coded: all residuals are zero, the latents of the pass are the means. */
 void vqz_prior_fill(const vqz_prior *p, uint32_t slice, unsigned pass, const vqz_latents *y);
 
-/* Rungs of c channels from `first` on: predicted log-scale, the level's gain, the slice's bias (256 a rung). */
-static inline void vqz_rungs(const vqz_model *m, const vqz_level *level, uint32_t first, uint32_t c, const int16_t *logscale, int32_t bias, uint8_t *rung) {
-    const int16_t *gain = level->loggain + first;
-    const int32_t top = (int32_t)m->rungs - 1;
-    for (uint32_t k = 0; k < c; k++) {
-        int32_t r = (logscale[k] + gain[k] + bias + 128) >> 8;
-        r = r < top ? r : top;
-        rung[k] = (uint8_t)(r > 0 ? r : 0);
-    }
-}
 /* The pair codebook of rungs a and b, or NULL where the channels are coded one by one. *swap: the codeword's first value is the second channel's. */
 static inline const vqz_codebook *vqz_pair_book(const vqz_model *m, uint32_t a, uint32_t b, unsigned *swap) {
     *swap = a < b;
@@ -60,22 +51,6 @@ static inline const vqz_codebook *vqz_pair_book(const vqz_model *m, uint32_t a, 
 static inline int16_t vqz_reconstruct(const vqz_model *m, const vqz_level *level, uint32_t c, int32_t mean, int32_t residual) {
     int64_t v = mean + (((int64_t)residual * level->inv[c] + ((int64_t)1 << (m->inv_shift - 1))) >> m->inv_shift);
     return (int16_t)(v < INT16_MIN ? INT16_MIN : v > INT16_MAX ? INT16_MAX : v);
-}
-/* The same for c channels from `first` on. */
-static inline void vqz_reconstruct_all(const vqz_model *m, const vqz_level *level, uint32_t first, uint32_t c, const int16_t *mean, const int32_t *r, int16_t *out) {
-    const uint16_t *inv = level->inv + first;
-    const int32_t shift = (int32_t)m->inv_shift, round = 1 << (shift - 1);
-    uint32_t wide = 0;
-    for (uint32_t k = 0; k < c; k++) wide |= (uint32_t)r[k] + 32768;
-    if (wide >> 16) {                        /* escapes: products of more than 32 bits */
-        for (uint32_t k = 0; k < c; k++) out[k] = vqz_reconstruct(m, level, first + k, mean[k], r[k]);
-        return;
-    }
-    for (uint32_t k = 0; k < c; k++) {
-        int32_t v = mean[k] + ((r[k] * inv[k] + round) >> shift);
-        v = v < INT16_MAX ? v : INT16_MAX;
-        out[k] = (int16_t)(v > INT16_MIN ? v : INT16_MIN);
-    }
 }
 
 /* Position of a latent of a pass in its plane. */

@@ -1,5 +1,4 @@
 #include "codec/quantizer.h"
-#include "base/cpu.h"
 #include <string.h>
 
 static uint64_t square(int64_t d) { return (uint64_t)(d * d); }
@@ -135,24 +134,11 @@ static box scalar_zero_box(const vqz_codebook *b, uint32_t lambda) {
     return x;
 }
 
-static const vqz_quantizer_loops *pick_loops(uint32_t cpu) {
-#if defined(__x86_64__) || defined(__i386__)
-    switch (vqz_cpu_pick(cpu)) {
-    case VQZ_CPU_AMX:
-    case VQZ_CPU_AVX512VNNI: return &vqz_quantizer_loops_avx512;
-    case VQZ_CPU_AVX2:
-    case VQZ_CPU_AVXVNNI: return &vqz_quantizer_loops_avx2;
-    }
-#endif
-    (void)cpu;
-    return &vqz_quantizer_loops_c;
-}
-
 static uint32_t blocks_of(const vqz_codebook *b) { return (b->n + VQZ_BLOCK - 1) / VQZ_BLOCK; }
 
-void vqz_quantizer_layout(vqz_quantizer *q, const vqz_model *m, uint32_t cpu, vqz_arena *a) {
+void vqz_quantizer_layout(vqz_quantizer *q, const vqz_model *m, const vqz_kernels *kernels, vqz_arena *a) {
     size_t blocks = 0;
-    *q = (vqz_quantizer){.m = m, .loops = pick_loops(cpu)};
+    *q = (vqz_quantizer){.m = m, .loops = vqz_loops_get(kernels)};
     for (uint32_t i = 0; i < m->npairs; i++) blocks += blocks_of(&m->pair[i]);
     VQZ_TAKE(a, q->blocks, blocks);
     VQZ_TAKE(a, q->shelf, m->npairs);

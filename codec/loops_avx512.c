@@ -1,4 +1,4 @@
-#include "codec/quantizer.h"
+#include "codec/prior.h"
 #include <immintrin.h>
 
 static uint32_t search(const vqz_shelf *s, int32_t r0, int32_t r1, int32_t *least) {
@@ -17,5 +17,5 @@ static uint32_t search(const vqz_shelf *s, int32_t r0, int32_t r1, int32_t *leas
     return (uint32_t)_mm512_mask_reduce_min_epi32(_mm512_cmpeq_epi32_mask(best, _mm512_set1_epi32(*least)), at);
 }
 
-#define LOOPS vqz_quantizer_loops_avx512
-#include "codec/quantizer_loops.h"
+#define TABLE vqz_loops_avx512
+#include "codec/loops_body.h"

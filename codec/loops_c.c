@@ -1,4 +1,4 @@
-#include "codec/quantizer.h"
+#include "codec/prior.h"
 
 static uint32_t search(const vqz_shelf *s, int32_t r0, int32_t r1, int32_t *least) {
     int32_t best = INT32_MAX, at = 0;
@@ -18,5 +18,5 @@ done:
     return (uint32_t)at;
 }
 
-#define LOOPS vqz_quantizer_loops_c
-#include "codec/quantizer_loops.h"
+#define TABLE vqz_loops_c
+#include "codec/loops_body.h"

@@ -1,4 +1,4 @@
-#include "codec/quantizer.h"
+#include "codec/prior.h"
 #include <immintrin.h>
 
 enum { LANES = 8 };
@@ -30,5 +30,5 @@ static uint32_t search(const vqz_shelf *s, int32_t r0, int32_t r1, int32_t *leas
     return (uint32_t)reduce_min(_mm256_or_si256(at, _mm256_srli_epi32(others, 1)));
 }
 
-#define LOOPS vqz_quantizer_loops_avx2
-#include "codec/quantizer_loops.h"
+#define TABLE vqz_loops_avx2
+#include "codec/loops_body.h"
