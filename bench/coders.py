@@ -60,17 +60,17 @@ def _avif(name, sampling, settings):
                  lambda coded, out: run("avifdec", "-j", "1", coded, out))
 
 
-def vqz(name, program, model, effort, settings):
+def vqz(name, program, model, effort, tune, settings):
     options = ["--model", model] if model else []
 
     def version():
         digest = hashlib.sha256(open(shutil.which(program), "rb").read())
         if model:
             digest.update(open(model, "rb").read())
-        return f"{digest.hexdigest()[:16]} -e {effort}"
+        return f"{digest.hexdigest()[:16]} -e {effort} --tune {tune}"
 
     return Codec(name, ".vqz", settings, [program], version,
-                 lambda ref, setting, out: run(program, "encode", *options, "-q", setting, "-e", effort, "-o", out, ref),
+                 lambda ref, setting, out: run(program, "encode", *options, "-q", setting, "-e", effort, "--tune", tune, "-o", out, ref),
                  lambda coded, out: run(program, "decode", *options, "-o", out, coded))
 
 

@@ -37,6 +37,7 @@ def arguments():
     p.add_argument("--qualities", default="0 8 15 22 29 36 43 50 58 65 72 79 84 88 92 96 100", metavar="LIST",
                    help="vqz qualities (%(default)s)")
     p.add_argument("--effort", default="4", help="vqz effort (%(default)s)")
+    p.add_argument("--tune", default="visual", help="vqz tune of plain `vqz`; `vqz-psnr` is always tuned for PSNR (%(default)s)")
     p.add_argument("--vqz", default=str(ROOT / "build" / "vqz"), metavar="PROGRAM", help="(%(default)s)")
     p.add_argument("--model", action="append", default=[], metavar="[NAME=]FILE",
                    help="also measure vqz with this model file, as vqz-NAME; may be given again")
@@ -82,7 +83,7 @@ def reference(path, folder):
 
 def codec_of(name, args, models):
     if name == "vqz" or name.startswith("vqz-"):
-        return coders.vqz(name, args.vqz, models.get(name), args.effort, args.qualities)
+        return coders.vqz(name, args.vqz, models.get(name), args.effort, "psnr" if name == "vqz-psnr" else args.tune, args.qualities)
     return coders.anchors()[name]
 
 

@@ -12,13 +12,14 @@ enum {
     FILES = E | D | I | V | C, CODEC = E | D | V | C
 };
 enum {
-    OPT_TARGET_SIZE = 256, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
+    OPT_TUNE = 256, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
     OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN
 };
 
 const option_row option_table[] = {
     {'q', "quality", "Q", E, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
     {'e', "effort", "N", E, "0 (fastest) to 9 (best); default 4. Up to 4 the same file on every machine; 5 to 9: 1, 3, 6, 12, 24 rounds of search"},
+    {OPT_TUNE, "tune", "NAME", E, "visual (flat parts get more bits than busy ones) or psnr; default visual"},
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
     {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},
@@ -35,7 +36,7 @@ const option_row option_table[] = {
     {OPT_JSON, "json", NULL, I | C | M, "print JSON, one object per line"},
     {OPT_MODEL, "model", "FILE", FILES | M, "use this model beside the built-in ones; encode uses it instead"},
     {'j', "threads", "N", CODEC, "threads; default one per core. Changes no byte of the result"},
-    {OPT_CPU, "cpu", "NAME", CODEC, "kernels: auto or one that vqz --version lists; default $VQZ_CPU, else auto. Changes no byte of the result"},
+    {OPT_CPU, "cpu", "NAME", CODEC, "kernels: auto or one that vqz --version lists; default $VQZ_CPU, else auto. Changes no byte up to effort 4"},
     {OPT_MAX_PIXELS, "max-pixels", "N", FILES, "refuse larger pictures; default and limit 268435456"},
     {OPT_MEMORY, "memory", "N", FILES, "refuse to allocate more for one picture; default 4Gi"},
     {'v', "verbose", NULL, E | D | V, "a line for every file"},
@@ -139,7 +140,7 @@ static bool parse_cpu(const char *text, uint32_t *cpu) {
 
 /* Stores one option; returns NULL, or what was expected instead. */
 static const char *apply(options *o, int id, const char *arg) {
-    static const char *const matrices[] = {"auto", "bt601", "bt709", NULL};
+    static const char *const matrices[] = {"auto", "bt601", "bt709", NULL}, *const tunes[] = {"visual", "psnr", NULL};   /* as vqz_tune */
     vqz_settings *s = &o->config.settings;
     double real;
     long whole;
@@ -152,6 +153,10 @@ static const char *apply(options *o, int id, const char *arg) {
     case 'e':
         if (!parse_int(arg, 0, 9, &whole)) return "a whole number from 0 to 9";
         s->effort = (int32_t)whole;
+        break;
+    case OPT_TUNE:
+        if (!parse_name(arg, tunes, &which)) return "visual or psnr";
+        s->tune = which;
         break;
     case OPT_TARGET_SIZE:
         if (!parse_bytes(arg, &o->target_size) || !o->target_size) return "a number of bytes, such as 20000, 50k or 1.5M";

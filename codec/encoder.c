@@ -5,6 +5,7 @@
 #include "codec/alpha.h"
 #include "codec/colour.h"
 #include "codec/latent.h"
+#include "codec/masking.h"
 #include "codec/reconstruct.h"
 #include "codec/refine.h"
 #include "codec/residual.h"
@@ -50,7 +51,7 @@ struct vqz_encoder {
     vqz_head head;
     vqz_grid grid;
     uint32_t level, lambda, target;          /* target: of the residuals */
-    vqz_quantizer quantizer;                 /* for that lambda */
+    vqz_quantizer quantizer[VQZ_MASK_STEPS]; /* for that lambda; with VQZ_TUNE_PSNR the neutral one alone */
     uint32_t tile_row, residual_row;         /* next to be coded */
     vqz_recon pixels;                  /* laid out where there are residuals */
     vqz_pool *pool;
@@ -158,10 +159,11 @@ static void choose_tiles(vqz_encoder *enc, const vqz_image_info *info) {
 
 /* A worker's memory for one tile of h x w pixels. With residuals the latents are kept with the picture instead. */
 static vqz_status layout_tile(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y,
-                              vqz_synthesis *s, vqz_refine *refine, vqz_error *e) {
+                              uint8_t **steps, vqz_synthesis *s, vqz_refine *refine, vqz_error *e) {
     uint32_t ph = vqz_positions(h), pw = vqz_positions(w);
     y->stride = pw;
     if (!enc->head.residual) VQZ_TAKE(a, y->data, (size_t)ph * pw * enc->model->C);
+    *steps = enc->settings.tune == VQZ_TUNE_VISUAL ? vqz_take(a, (size_t)ph * pw, 1) : NULL;
     VQZ_TRY(vqz_prior_layout(prior, enc->model, enc->nets, ph, pw, a, e));
     const uint32_t ring = 2 * VQZ_ANALYSIS_RING;
     if (enc->correct || enc->rounds) VQZ_TRY(vqz_synthesis_layout(s, enc->model, enc->nets, ph + ring, pw + ring, a, e));
@@ -175,11 +177,14 @@ static vqz_status layout_residual(vqz_encoder *enc, vqz_arena *a, uint32_t h, ui
     return vqz_recon_work(&enc->pixels, h, w, s, a, e);
 }
 
+static bool uses_step(const vqz_encoder *enc, unsigned step) { return enc->settings.tune == VQZ_TUNE_VISUAL || step == VQZ_MASK_NEUTRAL; }
+
 static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_bytes) {
     unsigned n = vqz_pool_size(enc->pool);
     VQZ_TAKE(a, enc->workers, n);
     VQZ_TAKE(a, enc->results, enc->grid.nx);
-    vqz_quantizer_layout(&enc->quantizer, enc->model, enc->nets->kernels, a);
+    for (unsigned i = 0; i < VQZ_MASK_STEPS; i++)
+        if (uses_step(enc, i)) vqz_quantizer_layout(&enc->quantizer[i], enc->model, enc->nets->kernels, a);
     VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
     if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
     if (enc->head.residual) vqz_recon_layout(&enc->pixels, a);
@@ -198,13 +203,14 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents y;
+    uint8_t *steps;
     vqz_refine refine;
     vqz_synthesis s;
     vqz_residual r;
     VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, enc->settings.threads, enc->grid.nx, e));
     uint32_t h = enc->pixels.max_h, w = enc->pixels.max_w, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
     enc->capacity = rows < enc->head.height ? rows : enc->head.height;
-    VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &s, &refine, e));
+    VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &steps, &s, &refine, e));
     if (enc->head.residual) VQZ_TRY(layout_residual(enc, &residual, h, w, &s, &r, e));
     tile.overflow |= residual.overflow;
     if (residual.used > tile.used) tile.used = residual.used;
@@ -215,7 +221,8 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     VQZ_TRY(vqz_alloc(&enc->mem, &enc->block, all.used, 1, e));
     all = (vqz_arena){.base = enc->block};
     VQZ_TRY(layout_picture(enc, &all, tile.used));
-    vqz_quantizer_set(&enc->quantizer, enc->lambda);
+    for (unsigned i = 0; i < VQZ_MASK_STEPS; i++)
+        if (uses_step(enc, i)) vqz_quantizer_set(&enc->quantizer[i], vqz_masked_lambda(enc->lambda, i));
     return VQZ_OK;
 }
 
@@ -286,11 +293,12 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents latents;
+    uint8_t *steps;
     vqz_synthesis synthesis;
     vqz_refine refine;
     vqz_arena a = {.base = w->arena.base};
     const vqz_level *level = &enc->model->level[enc->level];
-    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &synthesis, &refine, &r->error));
+    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &steps, &synthesis, &refine, &r->error));
     if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
     if (enc->alpha) {
         const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
@@ -300,13 +308,15 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(width), vqz_positions(height)};
     vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, level);
     if (enc->correct) vqz_analysis_correct(&an, &synthesis, enc->head.width, enc->head.height, rect, &latents);
+    const uint8_t *rgb = enc->rgb + ((size_t)(y - enc->first) * enc->head.width + x) * 3;
+    if (steps) vqz_masking(rgb, (size_t)enc->head.width * 3, width, height, steps);
     if (!enc->rounds)
-        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, &enc->quantizer, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
+        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, enc->quantizer, steps, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
     const vqz_refine_tile t = {
-        .rgb = enc->rgb + ((size_t)(y - enc->first) * enc->head.width + x) * 3, .stride = (size_t)enc->head.width * 3,
+        .rgb = rgb, .stride = (size_t)enc->head.width * 3,
         .width = width, .height = height, .h = rect.h, .w = rect.w,
-        .left = x > 0, .top = y > 0, .right = x + width < enc->head.width, .bottom = y + height < enc->head.height};
-    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, &enc->quantizer, &latents, &enc->mem,
+        .left = x > 0, .top = y > 0, .right = x + width < enc->head.width, .bottom = y + height < enc->head.height, .steps = steps};
+    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, enc->quantizer, &latents, &enc->mem,
                              &r->latent, &r->latent_size, &r->error);
 }
 

@@ -20,8 +20,9 @@ size_t vqz_latent_head_write(const vqz_latent_head *h, const vqz_model *m, uint8
 vqz_status vqz_latent_head_read(vqz_latent_head *h, const vqz_model *m, vqz_reader *r, vqz_error *e);
 
 /* Encodes: `analysed` holds the tile's latents and is overwritten by what the decoder will see; `z` of the prior holds the hyper-latents.
+ * q [VQZ_MASK_STEPS]: the quantizers of masking.h's steps; steps: which one each position uses, NULL: VQZ_MASK_NEUTRAL, all. Others may be unset.
  * The payload is appended to *out, whose memory belongs to the caller (vqz_free). */
-vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level, const vqz_quantizer *q, const vqz_latents *analysed,
+vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level, const vqz_quantizer *q, const uint8_t *steps, const vqz_latents *analysed,
                              vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e);
 
 /* Is told every ladder symbol as it is decoded; for tools that count them. */

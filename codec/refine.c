@@ -1,5 +1,6 @@
 #include "codec/refine.h"
 #include "base/bytes.h"
+#include "codec/masking.h"
 #include <math.h>
 #include <string.h>
 
@@ -79,7 +80,8 @@ static bool at_seam(const vqz_refine_tile *t, uint32_t ring, uint32_t y, uint32_
     return (t->left && x < ring) || (t->top && y < ring) || (t->right && x + ring >= t->w) || (t->bottom && y + ring >= t->h);
 }
 
-/* Squared error of what `decoded` latents give, in squared samples, and its derivative in f->pixels. */
+/* Squared error of what `decoded` latents give, in squared samples, less where the picture hides it; in f->pixels the derivative without that, since the
+ * minimum of each block stays where it is. */
 static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latents *decoded) {
     const vqz_refiner *r = f->shared;
     vqz_synthesis *s = f->synthesis;
@@ -92,21 +94,27 @@ static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latent
     vqz_view in[2] = {{s->scaled, t->h, t->w, C}, linear}, out = {s->out, t->h * STEP, t->w * STEP, 3};
     vqz_adjoint_forward(r->network, s->nets->net[VQZ_NET_SYNTHESIS][0], in, &out, s->scratch, f->work[0]);
 
+    static const double weight[VQZ_MASK_STEPS] = {4, 2.828427, 2, 1.414214, 1, 0.707107, 0.5, 0.353553, 0.25};      /* 1 / that of lambda */
     const int32_t top = 255 << VQZ_PIXEL_BITS;
-    uint64_t sum = 0;
+    double sum = 0;
     memset(f->pixels, 0, (size_t)t->h * STEP * wide * sizeof *f->pixels);
     for (uint32_t y = 0; y < t->height; y++) {
         const int16_t *got = s->out + (size_t)y * wide;
         float *to = f->pixels + (size_t)y * wide;
-        for (uint32_t i = 0; i < t->width * 3; i++) {
-            const int32_t v = got[i] < 0 ? 0 : got[i] > top ? top : got[i], want = t->rgb[y * t->stride + i];
-            const int32_t d = vqz_sample(got[i]) - want;
-            if (at_seam(t, r->m->synthesis_ring, y / STEP, i / (STEP * 3))) continue;
-            sum += (uint64_t)(int64_t)(d * d);
-            to[i] = 2 * (float)(v - (want << VQZ_PIXEL_BITS));
+        for (uint32_t x = 0; x < t->w; x++) {
+            if (at_seam(t, r->m->synthesis_ring, y / STEP, x)) continue;
+            const uint32_t end = (x + 1 < t->w ? (x + 1) * STEP : t->width) * 3;
+            uint64_t block = 0;
+            for (uint32_t i = x * STEP * 3; i < end; i++) {
+                const int32_t v = got[i] < 0 ? 0 : got[i] > top ? top : got[i], want = t->rgb[y * t->stride + i];
+                const int32_t d = vqz_sample(got[i]) - want;
+                block += (uint64_t)(int64_t)(d * d);
+                to[i] = 2 * (float)(v - (want << VQZ_PIXEL_BITS));
+            }
+            sum += (double)block * (t->steps ? weight[t->steps[y / STEP * t->w + x]] : 1);
         }
     }
-    return (double)sum;
+    return sum;
 }
 
 /* After that: f->target moves by `share` towards the minimum of the error around `decoded`. */
@@ -139,7 +147,7 @@ vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_ti
                              const vqz_latents *y, vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e) {
     const vqz_refiner *r = f->shared;
     const size_t row = (size_t)t->w * r->m->C, plane = y->stride * r->m->C;
-    const double per_byte = 8 * ldexp(q->lambda, -16) * step_error(r, &r->m->level[level]);
+    const double per_byte = 8 * ldexp(q[VQZ_MASK_NEUTRAL].lambda, -16) * step_error(r, &r->m->level[level]);
     double least = INFINITY;
     *out = NULL;
     copy_latents(f->target, row, y->data, plane, t->h, row);
@@ -147,7 +155,7 @@ vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_ti
         uint8_t *made;
         size_t n;
         copy_latents(y->data, plane, f->target, row, t->h, row);
-        VQZ_TRY(vqz_latent_encode(p, rans, level, q, y, mem, &made, &n, e));
+        VQZ_TRY(vqz_latent_encode(p, rans, level, q, t->steps, y, mem, &made, &n, e));
         const double cost = error_of(f, t, y) + per_byte * (double)n;
         if (cost < least) {
             least = cost;

@@ -14,6 +14,7 @@ vqz_status vqz_settings_read(vqz_settings *to, const vqz_settings *from, vqz_err
     to->size = sizeof *to;
     if (!(to->quality >= 0 && to->quality <= 100)) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "settings: quality must be 0 to 100");
     if (to->effort < 0 || to->effort > 9) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "settings: effort must be 0 to 9");
+    if (to->tune > VQZ_TUNE_PSNR) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "settings: tune must be 0 (visual) or 1 (psnr)");
     if (to->max_pixels == 0 || to->max_pixels > VQZ_MAX_PIXELS) to->max_pixels = VQZ_MAX_PIXELS;
     if (to->tile_size && (to->tile_size % 64 || to->tile_size < 128 || to->tile_size > 1024))
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "settings: tile size must be a multiple of 64 from 128 to 1024");

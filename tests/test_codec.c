@@ -196,6 +196,7 @@ static void efforts(void **state) {
         s.quality = cases[i].quality;
         s.tile_size = cases[i].tile;
         s.pixel_hash = 1;
+        s.tune = VQZ_TUNE_PSNR;              /* what is measured here */
         s.effort = 0;
         bytes least = encode(&s, w, h, layout, p);
         s.effort = 3;
@@ -223,6 +224,43 @@ static void efforts(void **state) {
         free(again.data);
         free(p);
     }
+}
+
+/* Left half a photo, right half noise: tuned for the eye, the noise gets fewer bits and the photo does not suffer. */
+static void tunes(void **state) {
+    (void)state;
+    enum { W = 256, H = 128 };
+    uint8_t *p = make_picture(PICTURE_PHOTO, W, H, 3, 3), *noise = make_picture(PICTURE_NOISE, W, H, 3, 4);
+    for (size_t y = 0; y < H; y++) memcpy(p + (y * W + W / 2) * 3, noise + (y * W + W / 2) * 3, W / 2 * 3);
+    size_t size[2];
+    double left[2], right[2];
+    for (uint32_t tune = VQZ_TUNE_VISUAL; tune <= VQZ_TUNE_PSNR; tune++) {
+        vqz_settings s = defaults();
+        s.tune = tune;
+        s.quality = 40;
+        bytes b = encode(&s, W, H, 3, p);
+        uint8_t *q = decode(&s, b, 0);
+        double *to[2] = {&left[tune], &right[tune]};
+        for (size_t half = 0; half < 2; half++) {
+            uint64_t sum = 0;
+            for (size_t y = 0; y < H; y++)
+                for (size_t i = (y * W + half * W / 2) * 3, end = i + W / 2 * 3; i < end; i++) sum += (uint64_t)((p[i] - q[i]) * (p[i] - q[i]));
+            *to[half] = (double)sum;
+        }
+        size[tune] = b.size;
+        free(q);
+        free(b.data);
+    }
+    assert_true(size[VQZ_TUNE_VISUAL] < size[VQZ_TUNE_PSNR] * 9 / 10);
+    assert_true(left[VQZ_TUNE_VISUAL] < left[VQZ_TUNE_PSNR] * 1.02);
+    assert_true(right[VQZ_TUNE_VISUAL] > right[VQZ_TUNE_PSNR]);
+    vqz_settings s = defaults();
+    s.tune = VQZ_TUNE_PSNR + 1;
+    vqz_encoder *enc;
+    vqz_error e = {0};
+    assert_int_equal(vqz_encoder_open(&enc, &s, NULL, &e), VQZ_ERR_ARGUMENT);
+    free(p);
+    free(noise);
 }
 
 static void small_overhead(void **state) {
@@ -327,7 +365,7 @@ static void probe(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes), cmocka_unit_test(several_tiles), cmocka_unit_test(large), cmocka_unit_test(hard_content),
-        cmocka_unit_test(top_quality), cmocka_unit_test(same_everywhere), cmocka_unit_test(quality_orders), cmocka_unit_test(efforts), cmocka_unit_test(small_overhead),
+        cmocka_unit_test(top_quality), cmocka_unit_test(same_everywhere), cmocka_unit_test(quality_orders), cmocka_unit_test(efforts), cmocka_unit_test(tunes), cmocka_unit_test(small_overhead),
         cmocka_unit_test(metadata), cmocka_unit_test(limits), cmocka_unit_test(probe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,10 @@ VQZ_API const char *vqz_cpu_name(uint32_t cpu);
  * VQZ_CPU_AUTO where the machine or this build lacks it. */
 VQZ_API uint32_t vqz_cpu_pick(uint32_t cpu);
 
+/* What the encoder's choices are judged by. VISUAL spends fewer bits where a busy picture hides errors and more where it is flat: better by
+ * SSIMULACRA2, butteraugli and MS-SSIM, a little worse by PSNR. */
+typedef enum vqz_tune { VQZ_TUNE_VISUAL = 0, VQZ_TUNE_PSNR = 1 } vqz_tune;
+
 typedef struct vqz_settings {
     size_t size;                          /* sizeof(vqz_settings) of the caller; set by vqz_settings_init */
     uint32_t threads;                     /* 0: one per core. Never changes a byte or a pixel */
@@ -125,6 +129,8 @@ typedef struct vqz_settings {
     /* decoder */
     uint32_t partial;                     /* 1: a truncated or damaged file yields the tiles that arrived; default 0 */
     uint32_t verify;                      /* 1: check latent and pixel hashes; default 1 */
+    /* encoder again */
+    uint32_t tune;                        /* vqz_tune; default VQZ_TUNE_VISUAL */
 } vqz_settings;
 VQZ_API void vqz_settings_init(vqz_settings *s);
 

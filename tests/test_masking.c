@@ -1,0 +1,72 @@
+/* Steps of lambda by how busy a block is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "codec/masking.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* A gray picture of exact size: stripes of `period` pixels (0: none) that differ by `height`. */
+static uint8_t *stripes(uint32_t w, uint32_t h, uint32_t period, int height) {
+    uint8_t *p = malloc((size_t)w * h * 3);
+    assert_non_null(p);
+    for (uint32_t i = 0; i < w * h; i++) memset(p + 3 * (size_t)i, period && (i % w) / period % 2 ? 100 + height : 100, 3);
+    return p;
+}
+
+static uint8_t one(uint32_t w, uint32_t h, uint32_t period, int height) {
+    uint8_t *p = stripes(w, h, period, height), step;
+    vqz_masking(p, (size_t)w * 3, w, h, &step);
+    free(p);
+    return step;
+}
+
+static void test_steps(void **state) {
+    (void)state;
+    /* mean differences 0, 1.25, 2.5, 5, 10, 40: log2((d + 0.5) / 3) is -2.58, -0.78, 0, 0.87, 1.81, 3.75 */
+    static const struct { int height; uint8_t step; } cases[] = {{0, 1}, {3, 3}, {5, 4}, {10, 5}, {20, 6}, {80, 8}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_int_equal(one(16, 16, 1, cases[i].height * 15 / 14), cases[i].step);
+    /* one busy quarter does not hide errors in three flat ones */
+    uint8_t *p = stripes(16, 16, 0, 0), step;
+    for (uint32_t y = 0; y < 8; y++)
+        for (uint32_t x = 0; x < 8; x++) memset(p + (y * 16 + x) * 3, x % 2 ? 180 : 100, 3);
+    vqz_masking(p, 48, 16, 16, &step);
+    assert_int_equal(step, 3);
+    free(p);
+}
+
+static void test_sizes(void **state) {
+    (void)state;
+    static const uint32_t size[][2] = {{1, 1}, {1, 40}, {17, 16}, {16, 17}, {33, 25}};
+    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+        const uint32_t w = size[i][0], h = size[i][1], n = (w + 15) / 16 * ((h + 15) / 16);
+        uint8_t *p = stripes(w, h, 0, 0), *steps = malloc(n);
+        memset(steps, 99, n);
+        vqz_masking(p, (size_t)w * 3, w, h, steps);
+        for (uint32_t k = 0; k < n; k++) assert_int_equal(steps[k], 1);      /* flat, however few pixels a block has */
+        free(p);
+        free(steps);
+    }
+    /* rows may lie further apart, and only their own block counts */
+    uint8_t *p = stripes(64, 16, 1, 80), steps[2];
+    for (uint32_t y = 0; y < 16; y++) memset(p + y * 64 * 3, 7, 16 * 3);
+    vqz_masking(p, 64 * 3, 32, 16, steps);
+    assert_int_equal(steps[0], 1);
+    assert_int_equal(steps[1], 8);
+    free(p);
+}
+
+static void test_lambda(void **state) {
+    (void)state;
+    assert_int_equal(vqz_masked_lambda(6226, VQZ_MASK_NEUTRAL), 6226);
+    assert_int_equal(vqz_masked_lambda(6226, 0), 1557);                      /* a quarter, rounded */
+    assert_int_equal(vqz_masked_lambda(6226, VQZ_MASK_STEPS - 1), 4 * 6226);
+    for (unsigned s = 1; s < VQZ_MASK_STEPS; s++) assert_true(vqz_masked_lambda(100, s) > vqz_masked_lambda(100, s - 1));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_sizes), cmocka_unit_test(test_lambda)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
