@@ -1,7 +1,7 @@
 #!/bin/bash
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
 # UndefinedBehaviorSanitizer (build-asan/), and runs all tests in both.
-# --full adds a clang build, a cross build for 64-bit ARM tested in qemu-user, the sample photos through quickstart.sh and,
+# --full adds a clang build, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), the sample photos through quickstart.sh and,
 # where ../shared/kodak exists, the rate on Kodak; what passes is noted in docs/verified.tsv (tools/verified.sh).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
@@ -63,11 +63,16 @@ must "build with sanitizers" tools/build.sh build-asan -DCMAKE_BUILD_TYPE=Debug 
 suite "tests with sanitizers" build-asan
 if [ $full = 1 ]; then
     program="CMakeLists.txt base cli cmake codec format include models tools/build.sh"
+    vectors="conformance spec/decoder"
     must "packages for --full" tools/install-packages.sh full
     must "build with clang" tools/build.sh build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
-    slow clang "$program examples samples tests training/count" suite "tests with clang" build-clang
+    slow clang "$program $vectors examples samples tests training/count" suite "tests with clang" build-clang
     must "packages for 64-bit ARM" tools/install-packages.sh arm64
-    slow arm64 "$program samples tests tools/test-arm64.sh training/count" one "64-bit ARM in an emulator" tools/test-arm64.sh
+    slow arm64 "$program $vectors samples tests tools/test-arm64.sh training/count" one "64-bit ARM in an emulator" tools/test-arm64.sh
+    for arch in s390x i386; do
+        must "packages for $arch" tools/install-packages.sh $arch
+        slow $arch "$program $vectors tests tools/sysroot.sh tools/test-arch.sh training/count" one "$arch" tools/test-arch.sh $arch
+    done
     slow quickstart "$program quickstart.sh samples" one "quickstart" ./quickstart.sh
     [ ! -d ../shared/kodak ] || slow kodak-rate "$program bench" one "rate on Kodak" kodak
 fi

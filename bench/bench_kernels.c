@@ -45,13 +45,14 @@ static uint8_t *noise(size_t n) {
 }
 
 static vqz_tensor_def tensor(vqz_type type, unsigned channels) {
-    return (vqz_tensor_def){type, (uint16_t)channels, (uint16_t)(type == VQZ_T_MIXED ? channels / 2 : 0), type == VQZ_T_S16 ? 2047 : 0};
+    return (vqz_tensor_def){type, (uint16_t)channels, (uint16_t)(type == VQZ_T_MIXED ? channels / 2 : 0), type == VQZ_T_S16 ? 2047 : 0, {0, 0}};
 }
 
 /* Seconds of one run, the best of those that fit in `budget` seconds; 0 where the network is refused. */
 static double measure(const layer_case *c, const vqz_kernels *kernels, double budget, uint64_t *macs) {
     const unsigned r2 = c->shuffle * c->shuffle;
     vqz_tensor_def tensors[3] = {tensor(c->in, c->cin), tensor(c->add, c->cout), tensor(c->out, c->cout / r2)};
+    tensors[1].scale.down = c->stride == 2;
     if (!c->has_add) tensors[1] = tensors[2];
     const unsigned dst = c->has_add ? 2 : 1;
     const size_t weights = (size_t)c->k * c->k * c->cin * c->cout;

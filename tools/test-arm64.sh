@@ -6,14 +6,22 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=${1:-build-arm64} native=${2:-build/vqz}
 tools/build.sh "$dir" -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
-# Left out: for their time test_codec, test_damage and test_count; test_cli and installed_package, which start programs of their own;
-# and the kernels of other processors.
+# Left out: for their time test_codec, test_damage and test_count; what starts programs of its own; and the kernels of other processors.
 ctest --test-dir "$dir" --output-on-failure --parallel "$(nproc)" --no-tests=error \
-    -E '^(test_codec|test_damage|test_count|test_cli|installed_package|kernels_a.*)$'
-[ -x "$native" ] || exit 0
+    -E '^(test_(codec|damage|count|cli|spec_decoder|verified)|installed_package|conformance_.*|kernels_a.*)$'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+program() {    # program NAME FILE: of FILE, which runs in the emulator, a program that runs here
+    printf '#!/bin/sh\nexec qemu-aarch64 -cpu max %q "$@"\n' "$(realpath "$2")" > "$work/$1"
+    chmod +x "$work/$1"
+}
+program vqz "$dir/vqz"
+program spec "$dir/spec/decoder/vqz-spec-decoder"
+for variant in scalar neon neondot; do tests/test_conformance.sh "$work/vqz" $variant; done
+conformance/run --strict "$work/spec"
+[ -x "$native" ] || exit 0
+
 photo=samples/the-spices-of-life.jpg
 "$native" encode -q 60 -o "$work/native.vqz" "$photo"
 "$native" decode --format ppm -o "$work/native.ppm" "$work/native.vqz"

@@ -25,7 +25,8 @@ void *take(size_t count, size_t size)
         require(more != NULL, MEMORY, "the list of blocks", "does not fit");
         memory.block = more;
     }
-    void *p = count <= ((size_t)1 << 32) / size ? calloc(count + !count, size) : NULL;   /* 4 GiB a block at most */
+    bool fits = count <= SIZE_MAX / size && count <= ((uint64_t)1 << 32) / size;   /* 4 GiB a block at most */
+    void *p = fits ? calloc(count + !count, size) : NULL;
     require(p != NULL, MEMORY, "the file", "takes more memory than there is");
     return memory.block[memory.used++] = p;
 }
