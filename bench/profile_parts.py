@@ -8,7 +8,7 @@ PARTS = [      # the first expression that fits "object symbol" names the part
     ("codeword search", r"^vqz\S* (vqz_choose|consider_escape|choose_bias|vqz_quantizer|search$|residuals$|rungs$|encode_two)"),
     ("entropy coding", r"^vqz\S* (vqz_latent_|decode_|encode_|vqz_rans|get_symbol)"),
     ("contexts and hashes", r"^vqz\S* vqz_(prior|latents)|^vqz\S* (reconstruct|latq)$|^libxxhash"),
-    ("pixels", r"^vqz\S* vqz_(analyse|synthesise|row_|recon)"),
+    ("pixels", r"^vqz\S* vqz_(analys|masking|synthesise|row_|recon)"),
     ("PNG", r"^libz|^libpng"),
     ("copies", r"^libc.* .*(memmove|memcpy|memset)"),
     ("system", r"kernel|^\[|^ld-"),

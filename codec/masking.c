@@ -9,14 +9,13 @@ enum { BLOCK = 16, PART = 8, UNIT = 64, FLOOR = UNIT / 2, NEUTRAL = 3 * UNIT, ON
 
 typedef int16_t row __attribute__((vector_size(2 * PART)));
 
-static row load(const int16_t *p) {
-    row v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static row distance(row a, row b) {
-    const row d = a - b, sign = d >> 15;
-    return (d ^ sign) - sign;
+/* Onto the sums: |a - b| where the mask is set. */
+static void add_distances(row *sums, const int16_t *a, const int16_t *b, const row *mask) {
+    row x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    const row d = x - y, sign = d >> 15;
+    *sums += ((d ^ sign) - sign) & *mask;
 }
 
 static uint32_t activity(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t h) {
@@ -30,9 +29,9 @@ static uint32_t activity(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t
     const row inner = {-1, -1, -1, -1, -1, -1, -1, 0}, column = {0, 1, 2, 3, 4, 5, 6, 7}, inside = column < (int16_t)w;
     row sums = {0};                          /* at most 16 * 1020 */
     for (uint32_t y = 0; y < h; y++) {
-        const row here = load(luma + y * PART);
-        sums += distance(here, load(luma + y * PART + 1)) & inner;
-        if (y + 1 < h) sums += distance(here, load(luma + (y + 1) * PART)) & inside;
+        const int16_t *here = luma + y * PART;
+        add_distances(&sums, here, here + 1, &inner);
+        if (y + 1 < h) add_distances(&sums, here, here + PART, &inside);
     }
     uint32_t sum = 0, pairs = (w - 1) * h + w * (h - 1);
     for (unsigned i = 0; i < PART; i++) sum += (uint32_t)sums[i];

@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "base/ilog2.h"
 #include "codec/masking.h"
+#include "tests/pictures.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +39,37 @@ static void test_steps(void **state) {
     free(p);
 }
 
+/* Four times the sum of distances of neighbours within one part, pixel by pixel. */
+static uint32_t distances(const uint8_t *p, size_t stride, uint32_t w, uint32_t h) {
+    uint32_t sum = 0;
+    for (uint32_t y = 0; y < h; y++)
+        for (uint32_t x = 0; x < w; x++) {
+            const uint8_t *q = p + y * stride + 3 * (size_t)x, *right = q + 3, *below = q + stride;
+            if (x + 1 < w) sum += (uint32_t)abs(q[0] + 2 * q[1] + q[2] - right[0] - 2 * right[1] - right[2]);
+            if (y + 1 < h) sum += (uint32_t)abs(q[0] + 2 * q[1] + q[2] - below[0] - 2 * below[1] - below[2]);
+        }
+    return sum;
+}
+
+/* Blocks of one part, of chance: their steps follow from the distances. */
+static void test_definition(void **state) {
+    (void)state;
+    uint32_t s = 5;
+    unsigned seen[VQZ_MASK_STEPS] = {0};
+    for (unsigned round = 0; round < 20000; round++) {
+        uint8_t p[8 * 8 * 3], step;
+        const uint32_t w = 1 + test_random(&s) % 8, h = 1 + test_random(&s) % 8, range = 1u << test_random(&s) % 9, pairs = (w - 1) * h + w * (h - 1);
+        for (size_t i = 0; i < sizeof p; i++) p[i] = (uint8_t)(test_random(&s) % range);
+        const int32_t logarithm = (int32_t)vqz_ilog2_q12(32 + (pairs ? distances(p, w * 3, w, h) * 16 / pairs : 0)) - (int32_t)vqz_ilog2_q12(192);
+        int32_t want = VQZ_MASK_NEUTRAL + ((logarithm + 2048) >> 12);
+        want = want < 0 ? 0 : want >= VQZ_MASK_STEPS ? VQZ_MASK_STEPS - 1 : want;
+        vqz_masking(p, w * 3, w, h, &step);
+        assert_int_equal(step, want);
+        seen[step]++;
+    }
+    for (unsigned i = 1; i < VQZ_MASK_STEPS; i++) assert_true(seen[i] > 100);
+}
+
 static void test_sizes(void **state) {
     (void)state;
     static const uint32_t size[][2] = {{1, 1}, {1, 40}, {17, 16}, {16, 17}, {33, 25}};
@@ -67,6 +100,6 @@ static void test_lambda(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_sizes), cmocka_unit_test(test_lambda)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_definition), cmocka_unit_test(test_sizes), cmocka_unit_test(test_lambda)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
