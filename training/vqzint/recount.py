@@ -55,11 +55,11 @@ def programs(build=None):
     return [pathlib.Path(build).absolute() / name for name in ('vqz', 'vqz-count')]
 
 
-def coded(build, path, pictures, quality):
-    """Lines of vqz-count for the pictures (files), coded by the model file `path`."""
+def coded(build, path, pictures, quality, *options):
+    """Lines of vqz-count for the pictures (files), coded by the model file `path`; options: more of `vqz encode`."""
     vqz, counter = build
     with tempfile.TemporaryDirectory() as out:
-        subprocess.run([vqz, 'encode', '--quiet', '-j', '1', '--model', path, '-q', f'{quality:.4f}', '-o', out + '/', *pictures], check=True)
+        subprocess.run([vqz, 'encode', '--quiet', '-j', '1', '--model', path, '-q', f'{quality:.4f}', *options, '-o', out + '/', *pictures], check=True)
         return subprocess.run([counter, path, *sorted(pathlib.Path(out).iterdir())], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
 
 
