@@ -28,7 +28,7 @@ typedef struct vqz_loops {
     void (*residuals)(const vqz_model *m, const vqz_level *level, uint32_t first, uint32_t c, const int16_t *heads, const int16_t *v, int32_t *r);
     /* Residuals -> latents: vqz_reconstruct. */
     void (*reconstruct)(const vqz_model *m, const vqz_level *level, uint32_t first, uint32_t c, const int16_t *heads, const int32_t *r, int16_t *v);
-    /* Latents -> what networks see: vqz_latq. */
+    /* Latents -> what networks see, in storage form (zero point 128). Whole planes go through VQZ_NET_LATQ. */
     void (*latq)(const vqz_model *m, uint32_t first, uint32_t c, const int16_t *v, uint8_t *seen);
     /* The symbol of the codeword that costs least for residuals below VQZ_NEAR, and what it costs. */
     uint32_t (*search)(const vqz_shelf *s, int32_t r0, int32_t r1, int32_t *least);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { STEP = VQZ_LATENT_STEP };
+enum { STEP = VQZ_LATENT_STEP, UNIT = 1 << 16 };
 
 unsigned vqz_refine_rounds(int32_t effort) {
     static const uint8_t rounds[10] = {0, 0, 0, 0, 0, 1, 3, 6, 12, 24};
@@ -80,21 +80,23 @@ static bool at_seam(const vqz_refine_tile *t, uint32_t ring, uint32_t y, uint32_
     return (t->left && x < ring) || (t->top && y < ring) || (t->right && x + ring >= t->w) || (t->bottom && y + ring >= t->h);
 }
 
+static void copy_latents(int16_t *to, size_t to_stride, const int16_t *from, size_t from_stride, uint32_t h, size_t row) {
+    for (uint32_t y = 0; y < h; y++) memcpy(to + y * to_stride, from + y * from_stride, row * sizeof *to);
+}
+
 /* Squared error of what `decoded` latents give, in squared samples, less where the picture hides it; in f->pixels the derivative without that, since the
  * minimum of each block stays where it is. */
 static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latents *decoded) {
     const vqz_refiner *r = f->shared;
     vqz_synthesis *s = f->synthesis;
     const uint32_t C = r->m->C, wide = t->w * STEP * 3;
-    for (uint32_t y = 0; y < t->h; y++) memcpy(s->latents + (size_t)y * t->w * C, decoded->data + y * decoded->stride * C, (size_t)t->w * C * sizeof *s->latents);
-    for (size_t i = 0; i < (size_t)t->h * t->w; i++)
-        for (uint32_t c = 0; c < C; c++) s->scaled[i * C + c] = vqz_latq(r->m, c, s->latents[i * C + c]);
-    vqz_view latents = {s->latents, t->h, t->w, C}, linear = {s->linear, 4 * t->h, 4 * t->w, 48};
+    copy_latents(s->latents, (size_t)t->w * C, decoded->data, decoded->stride * C, t->h, (size_t)t->w * C);
+    vqz_view latents = {s->latents, t->h, t->w, C}, scaled = {s->scaled, t->h, t->w, C}, linear = {s->linear, 4 * t->h, 4 * t->w, 48};
+    vqz_net_run(s->nets->net[VQZ_NET_LATQ][0], &latents, &scaled, s->scratch);
     vqz_adjoint_forward(r->linear, s->nets->net[VQZ_NET_SYNTHESIS_LINEAR][0], &latents, &linear, s->scratch, f->work[1]);
-    vqz_view in[2] = {{s->scaled, t->h, t->w, C}, linear}, out = {s->out, t->h * STEP, t->w * STEP, 3};
+    vqz_view in[2] = {scaled, linear}, out = {s->out, t->h * STEP, t->w * STEP, 3};
     vqz_adjoint_forward(r->network, s->nets->net[VQZ_NET_SYNTHESIS][0], in, &out, s->scratch, f->work[0]);
 
-    static const double weight[VQZ_MASK_STEPS] = {4, 2.828427, 2, 1.414214, 1, 0.707107, 0.5, 0.353553, 0.25};      /* 1 / that of lambda */
     const int32_t top = 255 << VQZ_PIXEL_BITS;
     double sum = 0;
     memset(f->pixels, 0, (size_t)t->h * STEP * wide * sizeof *f->pixels);
@@ -111,7 +113,7 @@ static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latent
                 block += (uint64_t)(int64_t)(d * d);
                 to[i] = 2 * (float)(v - (want << VQZ_PIXEL_BITS));
             }
-            sum += (double)block * (t->steps ? weight[t->steps[y / STEP * t->w + x]] : 1);
+            sum += (double)block * (t->steps ? (double)UNIT / vqz_masked_lambda(UNIT, t->steps[y / STEP * t->w + x]) : 1);
         }
     }
     return sum;
@@ -137,10 +139,6 @@ static void move(vqz_refine *f, const vqz_refine_tile *t, const vqz_latents *dec
                 f->target[at * C + c] = (int16_t)to;
             }
         }
-}
-
-static void copy_latents(int16_t *to, size_t to_stride, const int16_t *from, size_t from_stride, uint32_t h, size_t row) {
-    for (uint32_t y = 0; y < h; y++) memcpy(to + y * to_stride, from + y * from_stride, row * sizeof *to);
 }
 
 vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_tile *t, vqz_prior *p, vqz_rans_enc *rans, uint8_t level, const vqz_quantizer *q,

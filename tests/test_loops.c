@@ -57,7 +57,8 @@ static void check(const position *p, const vqz_loops *loops) {
         assert_int_equal(rung[k], g < 0 ? 0 : g >= RUNGS ? RUNGS - 1 : g);
         assert_true(r[k] == d);
         assert_int_equal(v[k], vqz_reconstruct(&p->m, &p->level, ch, p->heads[k], p->r[k]));
-        assert_int_equal(seen[k], vqz_latq(&p->m, ch, p->v[k]));
+        const int64_t q = ((int64_t)p->v[k] * p->mul[ch] + ((int64_t)1 << (p->shift[ch] - 1))) >> p->shift[ch];
+        assert_int_equal(seen[k], (q < -128 ? -128 : q > 127 ? 127 : q) + 128);
     }
 }
 

@@ -109,13 +109,6 @@ vqz_status vqz_model_open_proven(vqz_model **model, const void *data, size_t siz
 /* The networks of a set of roles for a variant; the first call packs them. Valid while the model lives. */
 vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, unsigned roles, const vqz_nets **nets, vqz_error *e);
 
-/* Latent -> what networks see, in storage form (zero point 128). Where whole planes are turned, VQZ_NET_LATQ does the same faster. */
-static inline uint8_t vqz_latq(const vqz_model *m, uint32_t c, int32_t y) {
-    unsigned s = m->latq_shift[c];
-    int64_t q = ((int64_t)y * m->latq_mul[c] + ((int64_t)1 << (s - 1))) >> s;
-    return (uint8_t)((q < -128 ? -128 : q > 127 ? 127 : q) + 128);
-}
-
 /* ---- parsing, one file per section group; each takes exactly its section's bytes ---- */
 typedef struct vqz_arena vqz_arena;
 vqz_status vqz_parse_nets(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e);      /* nets.c */
