@@ -53,7 +53,7 @@ for place in proc dev dev/pts; do
     mount --bind "/$place" "$bare/$place"
     mounts+=("$bare/$place")
 done
-git clone --quiet --no-hardlinks "$root" "$bare/root/vqz"
+git clone --quiet --no-hardlinks "$root" "$bare/vqz"
 echo "== minimal system with $(chroot "$bare" dpkg-query -W | wc -l) packages: $((SECONDS - start)) s"
 
 failed=0
@@ -61,7 +61,7 @@ for command in "$@"; do
     start=$SECONDS
     status=0
     env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM="${TERM:-dumb}" \
-        "${settings[@]}" chroot "$bare" bash -c "cd /root/vqz && $command" < /dev/null || status=$?
+        "${settings[@]}" chroot "$bare" bash -c "cd /vqz && $command" < /dev/null || status=$?
     echo "== bare: $command: $((SECONDS - start)) s, exit $status"
     [ $status -eq 0 ] || failed=$((failed + 1))
 done
