@@ -174,7 +174,7 @@ def hard(run, minutes=0, steps=0):
         print("hard: done before", flush=True)
         return own
     source = own or run.before("hard")
-    start = own or dict(m=source["m"], raw=source["m"], step=source["step"])
+    start = own or dict(m=source["m"], raw=source["m"], step=source.get("step", 0))
     quantizer = Ladder.from_dict(source["ladder"], run.device).prepare()
     state = _train(run, "hard", run.codec(), start, own, minutes, steps, quantizer=quantizer, refit=_refit(run))
     if dist.main():   # the ladder that goes with the averaged weights
@@ -191,7 +191,7 @@ def hard(run, minutes=0, steps=0):
 def train_qat(run, minutes=0, steps=0):
     own = run.own("qat")
     source = own or run.before("qat")
-    start = own or dict(m=source["m"], raw=source["m"], step=source["step"])
+    start = own or dict(m=source["m"], raw=source["m"], step=source.get("step", 0))
     config, codec = run.config, run.codec().to(run.device)
     # Ranges come from the weights the stage began with, so that a resumed run has the same ones.
     base = start.get("base", start["m"])
