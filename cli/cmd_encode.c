@@ -87,6 +87,6 @@ static bool encode_one(const job *j, options *o, progress *p, vqz_error *e) {
 }
 
 int cmd_encode(options *o) {
-    o->config.settings.quality = (float)(lround((double)o->config.settings.quality * 16) / 16.0);
+    o->config.settings.quality = (float)(round((double)o->config.settings.quality * 16) / 16);
     return run_on_files(o, NULL, "vqz", encode_one);
 }

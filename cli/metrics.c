@@ -34,7 +34,7 @@ double metrics_psnr(const image *a, const image *b) { return psnr_of(squared_err
 static void filter_row(const gaussian *g, float *out, const float *a, const float *b, size_t n) {
     for (size_t x = 0; x < n; x++) {
         float s[PRODUCTS] = {0};
-        for (int k = 0; k < TAPS; k++) {
+        for (size_t k = 0; k < TAPS; k++) {
             float w = g->w[k], p = a[x + k], q = b[x + k];
             s[0] += w * p;
             s[1] += w * q;
