@@ -34,7 +34,7 @@ static uint32_t activity(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t
         if (y + 1 < h) add_distances(&sums, here, here + PART, &inside);
     }
     uint32_t sum = 0, pairs = (w - 1) * h + w * (h - 1);
-    for (unsigned i = 0; i < PART; i++) sum += (uint32_t)sums[i];
+    for (unsigned i = 0; i < PART; i++) sum += (uint16_t)sums[i];
     return FLOOR + (pairs ? sum * (UNIT / 4) / pairs : 0);
 }
 

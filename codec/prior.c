@@ -98,7 +98,8 @@ static void gather_neighbours(vqz_prior *p, uint32_t slice) {
     for (uint32_t i = 0; i < p->count[1]; i++) {
         const uint32_t y = p->position[1][i] / p->w, x = p->position[1][i] % p->w;
         for (unsigned t = 0; t < taps; t++, to += c) {
-            const uint32_t ny = y + (uint32_t)(int32_t)offset[t][0], nx = x + (uint32_t)(int32_t)offset[t][1];     /* wraps: outside */
+            const int32_t dy = offset[t][0], dx = offset[t][1];
+            const uint32_t ny = y + (uint32_t)dy, nx = x + (uint32_t)dx;     /* wraps: outside */
             if (ny < p->h && nx < p->w) memcpy(to, plane + ((size_t)ny * p->w + nx) * row, c);
             else memset(to, 128, c);
         }

@@ -123,7 +123,7 @@ static void test_constant(void **state) {
         for (int y = 0; y < 9; y++)
             for (int x = 0; x < 33; x++) *at(&p, x, y) = (uint8_t)v;
         assert_int_equal(round_trip(&p), 2);
-        *at(&p, rnd(33), rnd(9)) ^= (uint8_t)(1 + rnd(255));   /* all but one */
+        *at(&p, (int)rnd(33), (int)rnd(9)) ^= (uint8_t)(1 + rnd(255));   /* all but one */
         assert_true(round_trip(&p) < 40);
         free(p.block);
     }

@@ -281,7 +281,7 @@ static void test_round_trip(void **state) {
                 h.orientation = (uint8_t)(1 + options % 8);
                 h.quality_x16 = (uint16_t)(options * 25);
                 h.pixel_hash = options & 1;
-                h.residual = options >> 5;
+                h.residual = (options & 32) != 0;
                 if (options & 2) memcpy(h.cicp, "\x09\x10\x00\x01", 4);
                 vqz_metadata m = META;
                 if (!(options & 4)) m.icc_size = 0;

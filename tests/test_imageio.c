@@ -368,7 +368,7 @@ static void make_jpeg(sink *out, const image *im, J_COLOR_SPACE in, J_COLOR_SPAC
     jpeg_mem_dest(&c, &data, &size);
     c.image_width = im->info.width;
     c.image_height = im->info.height;
-    c.input_components = im->info.layout;
+    c.input_components = (int)im->info.layout;
     c.in_color_space = in;
     jpeg_set_defaults(&c);
     jpeg_set_colorspace(&c, stored);

@@ -73,7 +73,7 @@ static outcome code(uint32_t w, uint32_t h, unsigned layout, const uint8_t *p, u
             if (c >= colours || (use_alpha && !alpha[i])) assert_int_equal(q[i * layout + c], before[i * layout + c]);
             else sum += d * d, count++;
         }
-    r.error = count ? sum / count : 0;
+    r.error = count > 0 ? sum / count : 0;
     vqz_free(&k.mem, out);
     free_work(&k);
     free(before);

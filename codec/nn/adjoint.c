@@ -140,7 +140,7 @@ static bool lay_out(const vqz_net *net, uint32_t h, uint32_t w, layout *p) {
         const uint32_t margin = l->k - 1u;
         if (vqz_mul(vqz_scaled(h, in) + margin, vqz_scaled(w, in) + margin, &n) || vqz_mul(n, l->cout, &n)) return false;
         if (n > sums) sums = n;
-        if (vqz_mul(vqz_scaled(h, out), vqz_scaled(w, out), &n) || vqz_mul(n, l->cout / (l->shuffle * l->shuffle), &n)) return false;
+        if (vqz_mul(vqz_scaled(h, out), vqz_scaled(w, out), &n) || vqz_mul(n, l->cout / ((size_t)l->shuffle * l->shuffle), &n)) return false;
         if (l->act != VQZ_ACT_NONE && !take(&p->total, n, 1, &p->kept[i])) return false;
     }
     if (!take(&p->total, sums, sizeof(float), &p->sums)) return false;

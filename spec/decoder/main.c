@@ -11,7 +11,7 @@ void require(bool good, enum status status, const char *what, const char *why)
     if (good)
         return;
     fprintf(stderr, "vqz-spec-decoder: %s (%d): %s %s\n", names[status - ARGUMENT], (int)status, what, why);
-    exit(status);
+    exit((int)status);
 }
 
 /* ---- memory: a stack of blocks ---- */
