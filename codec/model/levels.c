@@ -43,7 +43,7 @@ vqz_status vqz_parse_levels(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error
         return BAD("LEVL section: shifts %u, %u, %u, %u are out of range", m->gain_shift, m->inv_shift, m->zgain_shift, m->zinv_shift);
     VQZ_TAKE(a, m->level, m->nlevels);
     for (uint32_t i = 0; i < m->nlevels; i++) {
-        VQZ_TRY(parse_row(m, m->level + i, r, a));
+        VQZ_TRY(parse_row(m, a->base ? &m->level[i] : NULL, r, a));
         if (r->failed) return BAD("LEVL section: ends in row %u", i);
         if (!a->base) continue;
         if (m->level[i].lambda > 1u << 20) return BAD("LEVL section: lambda of row %u is %u", i, m->level[i].lambda);
