@@ -1,6 +1,6 @@
 #include "cli/commands.h"
 #include "cli/orientation.h"
-#include "cli/progress.h"
+#include "cli/run.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,50 +51,43 @@ static image_format output_format(const job *j, const options *o) {
     return f == FORMAT_NONE && (strcmp(j->out, "-") == 0 || strncmp(j->out, "/dev/", 5) == 0) ? FORMAT_PNG : f;
 }
 
-static vqz_status decode_opened(image_reader *r, const job *j, const options *o, progress *p, sink *out, vqz_error *e) {
+static vqz_status write_picture(image_reader *r, image_format format, task *t, vqz_error *e) {
     vqz_image_info info;
     uint8_t *exif;
     image_writer *w = NULL;
-    image_format format = output_format(j, o);
-    if (format == FORMAT_NONE)
-        return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET,
-                        "the name %s tells no type that vqz writes: rename it or add --format", j->out);
-    vqz_status s = job_prepare(j, o, e);
-    if (s == VQZ_OK) s = sink_open(out, j->out, e);
-    if (s != VQZ_OK || (s = output_info(&info, r, o, &exif, e)) != VQZ_OK) return s;
-    if (!o->stored_orientation && info.orientation > 1) s = write_turned(&w, r, &info, format, o, out, e);
+    vqz_status s = output_info(&info, r, t->o, &exif, e);
+    if (s != VQZ_OK) return s;
+    if (!t->o->stored_orientation && info.orientation > 1) s = write_turned(&w, r, &info, format, t->o, &t->out, e);
     else {
-        s = image_writer_open(&w, out, format, &info, &o->config, e);
+        s = image_writer_open(&w, &t->out, format, &info, &t->o->config, e);
         if (s == VQZ_OK) s = write_rows(w, r, e);
     }
-    if (s == VQZ_OK) s = sink_commit(out, e);
-    if (s == VQZ_OK) report_note(p, j->in, w->note);
+    if (s == VQZ_OK) snprintf(t->done->notes[0], sizeof t->done->notes[0], "%s", w->note);
     image_writer_close(w);
     free(exif);
     return s;
 }
 
-static bool decode_one(const job *j, options *o, progress *p, vqz_error *e) {
-    source in;
-    sink out = {.fd = -1};
+static vqz_status decode_one(task *t, vqz_error *e) {
+    outcome *d = t->done;
     image_reader *r = NULL;
-    const double start = now_seconds();
-    vqz_status s = open_vqz(&in, &r, j->in, o, e);
-    if (s == VQZ_OK) s = decode_opened(r, j, o, p, &out, e);
+    const image_format format = output_format(t->j, t->o);
+    if (format == FORMAT_NONE)
+        return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET,
+                        "the name %s tells no type that vqz writes: rename it or add --format", t->j->out);
+    vqz_status s = open_vqz(&r, &t->in, t->o, e);
+    if (s == VQZ_OK) s = write_picture(r, format, t, e);
     if (s == VQZ_OK) {
-        char note[96];
-        p->bytes_in += source_offset(&in);
-        p->bytes_out += out.written;
-        snprintf(note, sizeof note, "%llu of %llu tiles are missing, damaged or beside such a tile",
-                 (unsigned long long)r->unverified_tiles, (unsigned long long)r->file.tiles_x * r->file.tiles_y);
-        if (r->unverified_tiles) report_note(p, j->in, note);
-        report_result(p, "%s -> %s: %ux%u %s, %llu bytes, %.2f s", j->in, j->out, r->info.width, r->info.height,
-                      layout_name(r->info.layout), (unsigned long long)out.written, now_seconds() - start);
+        d->bytes_in = source_offset(&t->in);
+        d->bytes_out = t->out.written;
+        if (r->unverified_tiles)
+            snprintf(d->notes[1], sizeof d->notes[1], "%llu of %llu tiles are missing, damaged or beside such a tile",
+                     (unsigned long long)r->unverified_tiles, (unsigned long long)r->file.tiles_x * r->file.tiles_y);
+        snprintf(d->result, sizeof d->result, "%ux%u %s, %llu bytes", r->info.width, r->info.height, layout_name(r->info.layout),
+                 (unsigned long long)d->bytes_out);
     }
     image_reader_close(r);
-    sink_close(&out);
-    source_close(&in);
-    return s == VQZ_OK;
+    return s;
 }
 
 int cmd_decode(options *o) {

@@ -1,6 +1,6 @@
 #include "cli/commands.h"
 #include "cli/orientation.h"
-#include "cli/progress.h"
+#include "cli/run.h"
 #include "cli/target.h"
 #include <math.h>
 #include <string.h>
@@ -49,41 +49,30 @@ static vqz_status encode_target(image_reader *r, const options *o, sink *out, do
     return s;
 }
 
-static vqz_status encode_opened(image_reader *r, const job *j, const options *o, sink *out, double *quality,
-                                vqz_error *e) {
+static vqz_status encode_picture(image_reader *r, task *t, double *quality, vqz_error *e) {
+    const options *o = t->o;
     if (r->ops == &image_vqz_reader) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "is a .vqz file already");
     r->info.orientation = exif_orientation(r->info.meta.exif, r->info.meta.exif_size);
     if (o->strip) r->info.meta = (vqz_metadata){0};
-    vqz_status s = job_prepare(j, o, e);
-    if (s == VQZ_OK) s = sink_open(out, j->out, e);
-    if (s != VQZ_OK) return s;
-    s = o->target_size || o->target_psnr > 0 ? encode_target(r, o, out, quality, e) : encode_stream(r, o, out, e);
-    return s == VQZ_OK ? sink_commit(out, e) : s;
+    return o->target_size || o->target_psnr > 0 ? encode_target(r, o, &t->out, quality, e) : encode_stream(r, o, &t->out, e);
 }
 
-static bool encode_one(const job *j, options *o, progress *p, vqz_error *e) {
-    source in;
-    sink out = {.fd = -1};
+static vqz_status encode_one(task *t, vqz_error *e) {
+    outcome *d = t->done;
     image_reader *r = NULL;
-    double start = now_seconds(), quality = (double)o->config.settings.quality;
-    vqz_status s = source_open(&in, j->in, e);
-    if (s != VQZ_OK) return false;
-    s = image_reader_open(&r, &in, &o->config, e);
-    if (s == VQZ_OK) s = encode_opened(r, j, o, &out, &quality, e);
+    double quality = (double)t->o->config.settings.quality;
+    vqz_status s = image_reader_open(&r, &t->in, &t->o->config, e);
+    if (s == VQZ_OK) s = encode_picture(r, t, &quality, e);
     if (s == VQZ_OK) {
-        const uint64_t bytes_in = in.regular ? in.size : source_offset(&in);
-        p->bytes_in += bytes_in;
-        p->bytes_out += out.written;
-        report_note(p, j->in, r->note);
-        report_result(p, "%s -> %s: %ux%u, quality %g, %llu bytes, %.3f bpp, %.1f %% of the source, %.2f s", j->in,
-                      j->out, r->info.width, r->info.height, quality, (unsigned long long)out.written,
-                      (double)out.written * 8 / ((double)r->info.width * r->info.height),
-                      bytes_in ? 100 * (double)out.written / (double)bytes_in : 0.0, now_seconds() - start);
+        d->bytes_in = t->in.regular ? t->in.size : source_offset(&t->in);
+        d->bytes_out = t->out.written;
+        snprintf(d->notes[0], sizeof d->notes[0], "%s", r->note);
+        snprintf(d->result, sizeof d->result, "%ux%u, quality %g, %llu bytes, %.3f bpp, %.1f %% of the source", r->info.width, r->info.height,
+                 quality, (unsigned long long)d->bytes_out, (double)d->bytes_out * 8 / ((double)r->info.width * r->info.height),
+                 d->bytes_in ? 100 * (double)d->bytes_out / (double)d->bytes_in : 0.0);
     }
     image_reader_close(r);
-    sink_close(&out);
-    source_close(&in);
-    return s == VQZ_OK;
+    return s;
 }
 
 int cmd_encode(options *o) {

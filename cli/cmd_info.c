@@ -1,20 +1,14 @@
 #include "cli/commands.h"
 #include "cli/json.h"
-#include "cli/progress.h"
+#include "cli/run.h"
 
 const char *layout_name(vqz_layout l) {
     static const char *const names[] = {"?", "gray", "gray+alpha", "RGB", "RGBA"};
     return names[l >= VQZ_GRAY && l <= VQZ_RGBA ? l : 0];
 }
 
-vqz_status open_vqz(source *in, image_reader **r, const char *path, const options *o, vqz_error *e) {
-    *r = NULL;
-    vqz_status s = source_open(in, path, e);
-    if (s != VQZ_OK) {
-        *in = (source){.fd = -1};
-        return s;
-    }
-    s = image_reader_open(r, in, &o->config, e);
+vqz_status open_vqz(image_reader **r, source *in, const options *o, vqz_error *e) {
+    vqz_status s = image_reader_open(r, in, &o->config, e);
     if (s == VQZ_OK && (*r)->ops != &image_vqz_reader)
         s = cli_fail(e, VQZ_ERR_SIGNATURE, NO_OFFSET, "is a %s file, not a .vqz file", (*r)->ops->name);
     else if (s == VQZ_ERR_SIGNATURE) cli_fail(e, s, 0, "not a .vqz file");
@@ -70,20 +64,17 @@ static void print_json(const char *name, const image_reader *r, uint64_t bytes, 
         im->meta.exif_size, im->meta.xmp_size);
 }
 
-static bool info_one(const job *j, options *o, progress *p, vqz_error *e) {
-    source in;
+static vqz_status info_one(task *t, vqz_error *e) {
     image_reader *r;
-    (void)p;
-    vqz_status s = open_vqz(&in, &r, j->in, o, e);
+    vqz_status s = open_vqz(&r, &t->in, t->o, e);
     if (s == VQZ_OK) {
         vqz_model *keep;
-        const char *model = model_name(r->file.model_id, o, &keep);
-        (o->json ? print_json : print_text)(j->in, r, in.regular ? in.size : 0, model);
+        const char *model = model_name(r->file.model_id, t->o, &keep);
+        (t->o->json ? print_json : print_text)(t->j->in, r, t->in.regular ? t->in.size : 0, model);
         vqz_model_unref(keep);
     }
     image_reader_close(r);
-    source_close(&in);
-    return s == VQZ_OK;
+    return s;
 }
 
 int cmd_info(options *o) {

@@ -6,27 +6,36 @@
 
 enum { MODEL_LIMIT = 256 << 20 };
 
-static vqz_status open_file(loaded_model *m, const char *path, vqz_error *e) {
+static vqz_status read_file(loaded_model *m, const char *path, vqz_error *e) {
     source in;
-    size_t size;
     vqz_status s = source_open(&in, path, e);
     if (s != VQZ_OK) return s;
-    s = source_read_all(&in, &m->bytes, &size, MODEL_LIMIT, e);
+    s = source_read_all(&in, &m->bytes, &m->size, MODEL_LIMIT, e);
     source_close(&in);
-    return s == VQZ_OK ? vqz_model_open(&m->model, m->bytes, size, e) : s;
+    return s;
+}
+
+vqz_status model_open(loaded_model *m, options *o, vqz_error *e) {
+    vqz_status s = m->bytes ? vqz_model_open(&m->model, m->bytes, m->size, e) : vqz_model_builtin(&m->model, 0, e);
+    o->config.model = m->model;
+    return s;
+}
+
+static bool model_failed(loaded_model *m, const options *o, const vqz_error *e) {
+    report_error(o->model ? o->model : "built-in model", e);
+    model_free(m);
+    return false;
+}
+
+bool model_read(loaded_model *m, const options *o) {
+    vqz_error e = {.offset = NO_OFFSET};
+    *m = (loaded_model){0};
+    return !o->model || read_file(m, o->model, &e) == VQZ_OK || model_failed(m, o, &e);
 }
 
 bool model_load(loaded_model *m, options *o) {
     vqz_error e = {.offset = NO_OFFSET};
-    *m = (loaded_model){0};
-    vqz_status s = o->model ? open_file(m, o->model, &e) : vqz_model_builtin(&m->model, 0, &e);
-    if (s != VQZ_OK) {
-        report_error(o->model ? o->model : "built-in model", &e);
-        free(m->bytes);
-        return false;
-    }
-    o->config.model = m->model;
-    return true;
+    return model_read(m, o) && (model_open(m, o, &e) == VQZ_OK || model_failed(m, o, &e));
 }
 
 void model_free(loaded_model *m) {

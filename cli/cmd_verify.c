@@ -1,17 +1,15 @@
 #include "cli/commands.h"
-#include "cli/progress.h"
+#include "cli/run.h"
 
-static bool verify_one(const job *j, options *o, progress *p, vqz_error *e) {
-    source in;
+static vqz_status verify_one(task *t, vqz_error *e) {
     image_reader *r;
     image_rows rows;
-    vqz_status s = open_vqz(&in, &r, j->in, o, e);
+    vqz_status s = open_vqz(&r, &t->in, t->o, e);
     while (s == VQZ_OK) s = image_reader_next(r, &rows, e);
     image_reader_close(r);
-    source_close(&in);
-    if (s != VQZ_END) return false;
-    report_result(p, "%s: good", j->in);
-    return true;
+    if (s != VQZ_END) return s;
+    snprintf(t->done->result, sizeof t->done->result, "good");
+    return VQZ_OK;
 }
 
 int cmd_verify(options *o) {

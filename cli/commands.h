@@ -15,14 +15,18 @@ int cmd_help(options *o);
 typedef struct loaded_model {
     vqz_model *model;
     uint8_t *bytes;              /* of FILE; must outlive the model */
+    size_t size;
 } loaded_model;
 bool model_load(loaded_model *m, options *o);   /* also sets o->config.model */
+/* The same in two steps: the bytes of FILE without a look at them, then the model. Only the first prints its error. */
+bool model_read(loaded_model *m, const options *o);
+vqz_status model_open(loaded_model *m, options *o, vqz_error *e);
 void model_free(loaded_model *m);
 /* Name of a loaded or built-in model with this id, or NULL; the text lives as long as *keep, which the caller unrefs. */
 const char *model_name(const uint8_t id[VQZ_MODEL_ID_SIZE], const options *o, vqz_model **keep);
 void print_model_id(FILE *to, const uint8_t id[VQZ_MODEL_ID_SIZE]);
 
-/* Opens a file that must be a .vqz. Both ends are to be closed whatever the result. */
-vqz_status open_vqz(source *in, image_reader **r, const char *path, const options *o, vqz_error *e);
+/* A reader of a file that must be a .vqz; to be closed whatever the result. */
+vqz_status open_vqz(image_reader **r, source *in, const options *o, vqz_error *e);
 const char *layout_name(vqz_layout l);
 #endif

@@ -13,7 +13,7 @@ enum {
 };
 enum {
     OPT_TUNE = 256, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
-    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN
+    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX
 };
 
 const option_row option_table[] = {
@@ -39,6 +39,7 @@ const option_row option_table[] = {
     {OPT_CPU, "cpu", "NAME", CODEC, "kernels: auto or one that vqz --version lists; default $VQZ_CPU, else auto. Changes no byte up to effort 4"},
     {OPT_MAX_PIXELS, "max-pixels", "N", FILES, "refuse larger pictures; default and limit 268435456"},
     {OPT_MEMORY, "memory", "N", FILES, "refuse to allocate more for one picture; default 4Gi"},
+    {OPT_SANDBOX, "sandbox", NULL, E | D | V, "parse every file in a process of its own that can open nothing (Linux); an error where that is not possible"},
     {'v', "verbose", NULL, E | D | V, "a line for every file"},
     {OPT_QUIET, "quiet", NULL, E | D | V, "errors only"},
     {OPT_MAN, "man", NULL, H, "print the manual page in roff"},
@@ -204,6 +205,7 @@ static const char *apply(options *o, int id, const char *arg) {
         break;
     case 'v': o->verbose = true; break;
     case OPT_QUIET: o->quiet = true; break;
+    case OPT_SANDBOX: o->sandbox = true; break;
     case OPT_MAN: o->man = true; break;
     }
     return NULL;

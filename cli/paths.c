@@ -20,6 +20,11 @@ static bool is_folder(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool is_file(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static const char *file_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
@@ -57,6 +62,8 @@ static char *output_name(const walk *w, const char *path) {
     return inside;
 }
 
+static void no_memory(void) { fprintf(stderr, "vqz: out of memory\n"); }
+
 /* Takes over both strings; NULL ones mean that memory ran out. */
 static bool add_job(job_list *l, job j, bool has_output) {
     if (l->count == l->capacity) {
@@ -70,7 +77,7 @@ static bool add_job(job_list *l, job j, bool has_output) {
     if (l->count == l->capacity || !j.in || (has_output && !j.out)) {
         free(j.in);
         free(j.out);
-        fprintf(stderr, "vqz: out of memory\n");
+        no_memory();
         return false;
     }
     l->jobs[l->count++] = j;
@@ -79,7 +86,7 @@ static bool add_job(job_list *l, job j, bool has_output) {
 
 /* `relative`: the file's path below the folder that was given, which the output tree mirrors. */
 static bool add_file(const walk *w, const char *path, const char *relative) {
-    job j = {.in = strdup(path), .derived = w->o->output == NULL, .make_folders = w->folder != NULL};
+    job j = {.in = strdup(path), .derived = w->o->output == NULL, .root = w->folder ? strlen(w->folder) : 0};
     if (w->extension) j.out = output_name(w, w->folder ? relative : path);
     return add_job(w->list, j, w->extension != NULL);
 }
@@ -103,9 +110,9 @@ static bool add_folder(const walk *w, const char *path, const char *relative) {
             good = inner && below;
             if (good && lstat(inner, &st) == 0) {
                 if (S_ISDIR(st.st_mode)) good = add_folder(w, inner, below);
-                else if ((S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && !is_folder(inner))) &&
-                         known_extension(name, w->input))
-                    good = add_file(w, inner, below);
+                else if (known_extension(name, w->input) && is_file(inner)) good = add_file(w, inner, below);   /* a pipe could make us wait forever */
+            } else if (!good) {
+                no_memory();
             }
             free(inner);
             free(below);
@@ -124,7 +131,10 @@ static int by_output(const void *a, const void *b) {
 
 static bool mark_clashes(job_list *l) {
     job **sorted = malloc((l->count ? l->count : 1) * sizeof *sorted);
-    if (!sorted) return false;
+    if (!sorted) {
+        no_memory();
+        return false;
+    }
     for (size_t i = 0; i < l->count; i++) sorted[i] = &l->jobs[i];
     qsort(sorted, l->count, sizeof *sorted, by_output);
     for (size_t i = 1; i < l->count; i++)
@@ -146,7 +156,7 @@ static int add_pipe(walk *w, const char *in) {
     if (w->folder) return usage(o, "standard input has no name to use in a folder; give -o a file");
     if (w->extension && strcmp(out, "-") == 0 && isatty(STDOUT_FILENO))
         return usage(o, "standard output is a terminal; use -o FILE");
-    return add_job(w->list, (job){.in = strdup(in), .out = w->extension ? strdup(out) : NULL}, w->extension != NULL)
+    return add_job(w->list, (job){.in = strdup(in), .out = w->extension ? strdup(out) : NULL, .named = true}, w->extension != NULL)
                ? EXIT_DONE
                : EXIT_FAILED;
 }
@@ -165,7 +175,7 @@ static int add_input(walk *w, const char *in) {
         return EXIT_DONE;
     }
     if (w->folder || !o->output || !w->extension) return add_file(w, in, file_name(in)) ? EXIT_DONE : EXIT_FAILED;
-    return add_job(w->list, (job){.in = strdup(in), .out = strdup(o->output)}, true) ? EXIT_DONE : EXIT_FAILED;
+    return add_job(w->list, (job){.in = strdup(in), .out = strdup(o->output), .named = true}, true) ? EXIT_DONE : EXIT_FAILED;
 }
 
 int jobs_make(job_list *l, const options *o, const char *input, const char *extension) {
@@ -198,21 +208,12 @@ void jobs_free(job_list *l) {
     *l = (job_list){0};
 }
 
-static vqz_status make_folders(char *path, vqz_error *e) {
-    for (char *p = path + 1; *p; p++) {
-        if (*p != '/') continue;
-        *p = 0;
-        bool failed = mkdir(path, 0777) != 0 && errno != EEXIST;
-        if (failed) cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot make the folder %s: %s", path, strerror(errno));
-        *p = '/';
-        if (failed) return VQZ_ERR_ARGUMENT;
-    }
-    return VQZ_OK;
-}
-
-vqz_status job_prepare(const job *j, const options *o, vqz_error *e) {
+vqz_status job_open_output(const job *j, const options *o, const source *in, sink *out, vqz_error *e) {
+    struct stat st;
     if (j->clash) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s is already made from %s", j->out, j->clash->in);
-    if (j->derived && !o->force && access(j->out, F_OK) == 0)
+    if (j->derived && !o->force && lstat(j->out, &st) == 0)
         return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s exists; use -f to replace it or -o for another name", j->out);
-    return j->make_folders ? make_folders(j->out, e) : VQZ_OK;
+    vqz_status s = j->named ? sink_open(out, j->out, e) : sink_open_below(out, j->out, j->root, e);
+    if (s != VQZ_OK || !sink_replaces(out, in)) return s;
+    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the output %s is the same file; use another name", j->out);
 }

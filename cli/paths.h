@@ -5,8 +5,9 @@
 
 typedef struct job {
     char *in, *out;              /* out NULL: the command writes nothing */
-    bool derived;                /* `out` is a name that vqz made up: an existing file needs --force */
-    bool make_folders;           /* missing folders above `out` are made */
+    bool named;                  /* `out` is what -o says, as it stands */
+    bool derived;                /* `out` is a name beside the input: an existing file needs --force */
+    size_t root;                 /* length of the -o folder in `out`; 0: none */
     const struct job *clash;     /* an earlier job with the same `out` */
 } job;
 
@@ -20,6 +21,6 @@ typedef struct job_list {
  * picture type that vqz encodes. EXIT_DONE or, after a message, EXIT_USAGE. */
 int jobs_make(job_list *l, const options *o, const char *input, const char *extension);
 void jobs_free(job_list *l);
-/* Whether the output may be written now; makes its folders. */
-vqz_status job_prepare(const job *j, const options *o, vqz_error *e);
+/* Opens the output where it may be written now. */
+vqz_status job_open_output(const job *j, const options *o, const source *in, sink *out, vqz_error *e);
 #endif

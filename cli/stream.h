@@ -41,17 +41,27 @@ vqz_status source_read_all(source *s, uint8_t **data, size_t *size, uint64_t lim
 
 typedef struct sink {
     int fd;                      /* -1: memory */
-    char *path, *temp; /* final and temporary name; temp NULL where the output is written in place (a pipe, a device) */
+    int folder;                  /* where `name` and `temp` are; -1: none */
+    char *path;                  /* for people */
+    char *name, *temp;           /* final and temporary name; temp NULL where the output is written in place (a pipe, a device) */
     uint64_t written;
     uint8_t *buffer;             /* memory: everything written so far */
     size_t used, capacity;
     int error;
 } sink;
 
-vqz_status sink_open(sink *s, const char *path, vqz_error *e);       /* "-": standard output */
+/* A file that the user named: "-" and /dev/stdout are standard output, links are followed, pipes and devices written in place. */
+vqz_status sink_open(sink *s, const char *path, vqz_error *e);
+/* A name that the program made, below a folder whose name, the first `root` characters, is the user's: that folder and those below it are made
+ * where they are missing, but no link below it is followed, and a link that has the name itself is replaced. root 0: all folders exist. */
+vqz_status sink_open_below(sink *s, const char *path, size_t root, vqz_error *e);
+/* Whether the output will take the place of the input. */
+bool sink_replaces(const sink *s, const source *in);
 void sink_open_memory(sink *s);
 /* Errors are kept: sink_commit reports them. */
 bool sink_write(sink *s, const void *data, size_t size);
+/* Everything written so far reaches the file; it keeps its temporary name. */
+vqz_status sink_flush(sink *s, vqz_error *e);
 /* Ends the output under its final name. On failure nothing is left behind. */
 vqz_status sink_commit(sink *s, vqz_error *e);
 /* Releases everything; what was not committed is removed. */
@@ -59,6 +69,8 @@ void sink_close(sink *s);
 /* Why the last write failed. */
 vqz_status sink_failed(const sink *s, vqz_error *e);
 
-/* SIGINT, SIGTERM and SIGHUP remove the temporary file before they end the program. */
+/* Signals that end the program remove the temporary file first. */
 void stream_catch_signals(void);
+/* For a child process, whose parent owns the temporary file. */
+void stream_leave_signals(void);
 #endif

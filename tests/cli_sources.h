@@ -8,6 +8,7 @@
 #include "cli/image_y4m.c"
 #include "cli/metrics.c"
 #include "cli/orientation.c"
+#include "cli/sink.c"
 #include "cli/stream.c"
 #include <setjmp.h>
 #include <stdarg.h>
