@@ -1,6 +1,6 @@
 """Checkpoints: atomic files, import of older formats, and a compact split form that fits small transfers.
 
-A checkpoint is a dict: m (averaged weights), raw (weights being trained), opt (Adam moments by parameter name), step,
+A checkpoint is a dict: m (averaged weights), raw (weights being trained), opt (the optimiser's moments by parameter name), step,
 minutes, done, stage, config, and ladder from stage B on. A published one holds m alone, in fp16.
 """
 import glob

@@ -46,8 +46,6 @@ class TrainConfig:
     warmup: int = 200
     slow: float = 0.45           # learning-rate factor of the transforms
     clip: float = 10.0
-    beta1: float = 0.9
-    beta2: float = 0.98
     ema: float = 0.999
     ema_every: int = 5
     minutes: float = 60.0        # length by the clock ...

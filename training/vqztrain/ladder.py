@@ -180,7 +180,7 @@ class Ladder:
     def choose_pairs(self, x, ls):
         """x, ls [N,2] (residuals in steps, log-scales) -> values [N,2], bits [N]."""
         r = self.rung(ls)
-        high, low = r.amax(1), r.amin(1)
+        high, low = torch.maximum(r[:, 0], r[:, 1]), torch.minimum(r[:, 0], r[:, 1])   # amax over two is slow
         paired = (high <= self.top) & (len(self.pairs) > 0)
         q, bits = torch.zeros_like(x), torch.zeros(len(x), device=x.device)
         at = paired.nonzero()[:, 0]

@@ -1,8 +1,32 @@
 """Building blocks: a convolution that fake quantization can hook into, and the two residual blocks."""
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
 LEAK = 0.125   # slope of the leaky ReLU: a shift by 3 in integers
+
+
+class Product(torch.autograd.Function):
+    """A 1x1 convolution with full precision forward, as one matrix product over channels-last data, and derivatives in bfloat16:
+    gradients are noisier than that by far, and this is several times faster on a CPU."""
+
+    @staticmethod
+    def forward(ctx, x, w, b):
+        x = x.permute(0, 2, 3, 1)
+        ctx.save_for_backward(x, w)
+        return F.linear(x, w[:, :, 0, 0], b).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, w = ctx.saved_tensors
+        g = g.permute(0, 2, 3, 1).reshape(-1, len(w))
+        low = g.bfloat16()
+        dx = dw = None
+        if ctx.needs_input_grad[0]:
+            dx = (low @ w[:, :, 0, 0].bfloat16()).to(x.dtype).view(x.shape).permute(0, 3, 1, 2)
+        if ctx.needs_input_grad[1]:
+            dw = (low.T @ x.reshape(-1, x.shape[-1]).bfloat16()).to(w.dtype)[:, :, None, None]
+        return dx, dw, g.sum(0)
 
 
 class Conv(nn.Conv2d):
@@ -22,7 +46,10 @@ class Conv(nn.Conv2d):
 
     def forward(self, x):
         w = self.weight if self.fake is None else self.fake.weight(self.weight)
-        return self._conv_forward(self.narrow(x), w, self.bias)
+        x = self.narrow(x)
+        if self.kernel_size == (1, 1) and x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type):
+            return Product.apply(x, w, self.bias)
+        return self._conv_forward(x, w, self.bias)
 
 
 class Res(nn.Module):

@@ -95,9 +95,11 @@ def trunk(run, minutes=0, steps=0):
 
 
 def decay(run, minutes=0, steps=0):
+    """The branch of a trunk, or of a hard stage at constant rate (--source): then with its ladder."""
     own = run.own("decay")
     state = own or run.before("decay")
-    return _train(run, "decay", run.codec(), state, own, minutes, steps)
+    quantizer = Ladder.from_dict(state["ladder"], run.device).prepare() if "ladder" in state else None
+    return _train(run, "decay", run.codec(), state, own, minutes, steps, quantizer=quantizer)
 
 
 class Recorder:

@@ -12,6 +12,7 @@ from . import checkpoint, dist, probe
 from .config import to_dict
 from .logs import Log
 from .objective import Objective
+from .optim import Muon
 
 COLUMNS = ("step minutes lr loss bpp zbpp psnr commit grad skipped held_loss held_bpp held_psnr dead_mean dead_max "
            "dead_layer rungs pair_used pair_spread scalar_used scalar_spread").split()
@@ -79,18 +80,11 @@ class Trainer:
         groups = [dict(params=[p for n, p in named if checkpoint.is_slow(n)], scale=self.options.slow),
                   dict(params=[p for n, p in named if not checkpoint.is_slow(n)], scale=1.0)]
         groups = [g for g in groups if g["params"]]
-        opt = torch.optim.Adam(groups, self.options.lr, betas=(self.options.beta1, self.options.beta2),
-                               fused=self.device.type == "cuda")
+        opt = Muon(groups, self.options.lr)
         for name, p in named:
             if moments and name in moments:
-                s = moments[name]
-                opt.state[p] = dict(step=s["step"].clone().to(self.device if self.device.type == "cuda" else "cpu"),
-                                    exp_avg=self._like(s["exp_avg"], p), exp_avg_sq=self._like(s["exp_avg_sq"], p))
+                opt.state[p] = {k: torch.empty_like(p).copy_(v) if v.ndim else v.clone() for k, v in moments[name].items()}
         return opt
-
-    @staticmethod
-    def _like(moment, p):
-        return torch.empty_like(p).copy_(moment)
 
     def _moments(self):
         return {n: {k: v.detach().cpu() for k, v in self.opt.state[p].items()}
