@@ -17,6 +17,7 @@ static bool pnm_probe(const uint8_t *p, size_t n) {
     return n >= 3 && p[0] == 'P' && p[1] >= '1' && p[1] <= '7' && (p[2] <= ' ' || p[2] == '#');
 }
 
+#define SPACES " \t\v\f\r"       /* within a line */
 static bool is_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /* One character; a comment counts as the line end that closes it. */
@@ -62,9 +63,9 @@ static vqz_status read_pam_header(source *in, uint32_t *w, uint32_t *h, uint32_t
         }
         line[n] = 0;
         if (c < 0) return bad_header(in, "ENDHDR is missing", e);
-        char key[16] = "", junk;
-        unsigned long long v;
-        int got = sscanf(line, "%15s %llu %c", key, &v, &junk);
+        const char *key = line + strspn(line, SPACES);
+        char *value = line + (key - line) + strcspn(key, SPACES), *end;
+        if (*value) *value++ = 0;
         uint32_t *to = !strcmp(key, "WIDTH")    ? w
                        : !strcmp(key, "HEIGHT") ? h
                        : !strcmp(key, "DEPTH")  ? depth
@@ -72,7 +73,9 @@ static vqz_status read_pam_header(source *in, uint32_t *w, uint32_t *h, uint32_t
                                                 : NULL;
         if (!strcmp(key, "ENDHDR")) return VQZ_OK;
         if (!to) continue;       /* TUPLTYPE says no more than DEPTH for the four layouts; comments */
-        if (got != 2 || v > UINT32_MAX || strchr(line, '-')) return bad_header(in, "a value is not a number", e);
+        value += strspn(value, SPACES);
+        const unsigned long long v = strtoull(value, &end, 10);      /* too large: ULLONG_MAX */
+        if (*value < '0' || *value > '9' || end[strspn(end, SPACES)] || v > UINT32_MAX) return bad_header(in, "a value is not a number", e);
         *to = (uint32_t)v;
     }
     return bad_header(in, "ENDHDR is missing", e);

@@ -231,10 +231,11 @@ static void getopt_tables(command_id c, char *letters, struct option *longs) {
     *longs = (struct option){0};
 }
 
+/* id: one that getopt has found in the table */
 static const option_row *row_of(int id) {
-    for (int i = 0; i < option_count; i++)
-        if (option_table[i].id == id) return &option_table[i];
-    return NULL;
+    const option_row *row = option_table;
+    while (row->id != id) row++;
+    return row;
 }
 
 static parse_result complain(command_id c) {

@@ -104,7 +104,7 @@ static box zero_box(const vqz_codebook *b, unsigned dim, uint32_t lambda) {
         for (uint32_t i = 0; i < b->n; i++) {
             if (i == b->zero) continue;
             /* zero wins where 2 r (v - zero) <= most */
-            int64_t d[2] = {0, 0}, reach[2], most = (int64_t)price(lambda, b->cost[i]) - (int64_t)own - (i < b->zero);
+            int64_t d[2] = {0, 0}, corner = 0, most = (int64_t)price(lambda, b->cost[i]) - (int64_t)own - (i < b->zero);
             for (unsigned k = 0; k < dim; k++) {
                 const int64_t v = b->value[i * dim + k];
                 d[k] = v - zero[k];
@@ -114,9 +114,8 @@ static box zero_box(const vqz_codebook *b, unsigned dim, uint32_t lambda) {
             for (unsigned k = 0; k < 2; k++) {
                 if (round == 0 && d[k] > 0 && 2 * d[k] * x.high[k] > most) x.high[k] = most / (2 * d[k]);
                 if (round == 0 && d[k] < 0 && 2 * d[k] * x.low[k] > most) x.low[k] = most / (2 * d[k]);
-                reach[k] = 2 * d[k] * (d[k] > 0 ? x.high[k] : x.low[k]);
+                corner += 2 * d[k] * (d[k] > 0 ? x.high[k] : x.low[k]);
             }
-            const int64_t corner = reach[0] + reach[1];
             for (unsigned k = 0; k < 2 && round && corner > most; k++) {
                 x.low[k] = x.low[k] * most / corner;
                 x.high[k] = x.high[k] * most / corner;

@@ -170,6 +170,8 @@ static void test_malformed(void **state) {
         {FILE_OF("P1 2 1 1 2"), "above 1"},
         {FILE_OF("P7\nWIDTH 2\nHEIGHT 2\nDEPTH 5\nMAXVAL 255\nENDHDR\n"), "DEPTH"},
         {FILE_OF("P7\nWIDTH -2\nHEIGHT 2\nDEPTH 1\nMAXVAL 255\nENDHDR\n"), "not a number"},
+        {FILE_OF("P7\nWIDTH 99999999999999999999999\nHEIGHT 2\nDEPTH 1\nMAXVAL 255\nENDHDR\n"), "not a number"},
+        {FILE_OF("P7\nWIDTH 2 2\nHEIGHT 2\nDEPTH 1\nMAXVAL 255\nENDHDR\n"), "not a number"},
         {FILE_OF("P7\nWIDTH 2\n"), "ENDHDR"},
         {FILE_OF("YUV4MPEG2 W2 H2 C420p10\nFRAME\n"), "not supported"},
         {FILE_OF("YUV4MPEG2 W2 H2 C420jpeg"), "does not end"},

@@ -14,10 +14,9 @@ typedef struct packed {
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) {
     const bool wide = l->in.type == VQZ_T_S16;
     const size_t cout = a->cout, rows = 2 * sizeof(int32_t) + sizeof(int16_t) + 1;
-    size_t weights = 0, bytes;
-    if (a->op == VQZ_OP_CONV && (vqz_mul(cout * a->k * a->k, a->cin, &weights) || vqz_mul(weights, wide ? 2 : 1, &bytes)))
-        bytes = SIZE_MAX;
-    else if (vqz_add(wide ? 2 * weights : weights, sizeof(packed) + cout * rows + 1, &bytes))
+    size_t weights = 0, bytes = 0;
+    if ((a->op == VQZ_OP_CONV && (vqz_mul(cout * a->k * a->k, a->cin, &weights) || vqz_mul(weights, wide ? 2 : 1, &bytes))) ||
+        vqz_add(bytes, sizeof(packed) + cout * rows + 1, &bytes))
         bytes = SIZE_MAX;
     VQZ_TRY(vqz_alloc(mem, &l->packed, bytes, 1, e));
     packed *p = l->packed;
