@@ -50,15 +50,31 @@ static inline uint32_t vqz_read_varint(vqz_reader *r) {
     r->failed = true;
     return 0;
 }
+/* The same with at most 9 bytes and 63 bits. */
+static inline uint64_t vqz_read_long(vqz_reader *r) {
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 63; shift += 7) {
+        uint8_t b = vqz_read8(r);
+        v |= (uint64_t)(b & 127) << shift;
+        if (!(b & 128)) return r->failed ? 0 : v;
+    }
+    r->failed = true;
+    return 0;
+}
+/* Signed numbers -2^62 .. 2^62 - 1 as longs: 0, -1, 1, -2 and so on are 0, 1, 2, 3. */
+static inline uint64_t vqz_fold(int64_t v) { return v < 0 ? ~((uint64_t)v << 1) : (uint64_t)v << 1; }
+static inline int64_t vqz_unfold(uint64_t v) { return v & 1 ? -(int64_t)(v >> 1) - 1 : (int64_t)(v >> 1); }
 
 static inline void vqz_store16(uint8_t *p, uint16_t v) { p[0] = (uint8_t)v; p[1] = (uint8_t)(v >> 8); }
 static inline void vqz_store32(uint8_t *p, uint32_t v) { vqz_store16(p, (uint16_t)v); vqz_store16(p + 2, (uint16_t)(v >> 16)); }
 static inline void vqz_store64(uint8_t *p, uint64_t v) { vqz_store32(p, (uint32_t)v); vqz_store32(p + 4, (uint32_t)(v >> 32)); }
-/* Writes 1..5 bytes, returns how many. */
-static inline size_t vqz_store_varint(uint8_t *p, uint32_t v) {
+/* Writes 1..9 bytes (v is below 2^63), returns how many. */
+static inline size_t vqz_store_long(uint8_t *p, uint64_t v) {
     size_t n = 0;
     for (; v > 127; v >>= 7) p[n++] = (uint8_t)(v | 128);
     p[n++] = (uint8_t)v;
     return n;
 }
+/* Writes 1..5 bytes, returns how many. */
+static inline size_t vqz_store_varint(uint8_t *p, uint32_t v) { return vqz_store_long(p, v); }
 #endif

@@ -1,4 +1,4 @@
-/* Bytes in, bands out: a tile row is decoded to latents when its tiles are there, and to pixels when the next row's latents are,
+/* Bytes in, frames out, each in bands: a tile row is decoded to latents when its tiles are there, and to pixels when the next row's latents are,
  * because pixels at its lower edge depend on them, and when its residuals are, where the file has any. */
 #include "base/arena.h"
 #include "base/pool.h"
@@ -45,8 +45,8 @@ struct vqz_decoder {
     vqz_demux *demux;
     vqz_status failed;
 
-    bool have_head, ended, has_pixel_hash;
-    vqz_head head;
+    bool have_head, ended;                   /* ended: no more frames */
+    vqz_head head;                           /* with what the present frame has of residuals and hash */
     vqz_metadata meta;
     vqz_grid grid;
     vqz_model *model;
@@ -61,6 +61,13 @@ struct vqz_decoder {
     uint8_t **work;                          /* [pool size] each work_bytes */
     tile *tiles;                             /* [grid.nx] */
     tile_row rows[VQZ_ROWS_HELD];            /* tile row i is rows[i % VQZ_ROWS_HELD] */
+
+    enum { NO_FRAME, ANNOUNCED, IN_FRAME, OVER } at; /* none yet; begun, and not asked for; being delivered; delivered, failed or left */
+    vqz_frame frame;
+    uint64_t frames;                         /* begun */
+    vqz_status frame_status;                 /* VQZ_OK while it can be delivered, VQZ_END: has been, else why not */
+    bool frame_read, has_pixel_hash;         /* all of it has been read */
+    uint32_t tiles_met;                      /* TILE chunks of it */
     uint32_t collect, refined, deliver;      /* tile rows: being collected, first without all residuals, next to be synthesised */
     vqz_event held;                          /* a TILE event whose row's turn may not have come; kind NONE: none */
     vqz_buffer held_payload;                 /* its own copy: the caller may send more bytes before its turn */
@@ -204,7 +211,6 @@ static vqz_status take_head(vqz_decoder *d, const vqz_event *ev) {
     d->head = *ev->head;
     d->meta = *ev->meta;
     d->have_head = true;
-    XXH64_reset(&d->hash, 0);
     VQZ_TRY(find_model(d));
     return d->model ? plan(d) : VQZ_OK;
 }
@@ -352,24 +358,69 @@ static vqz_status deliver_row(vqz_decoder *d, vqz_band *band) {
 
 /* ---- driving ---------------------------------------------------------------------------------- */
 
+/* What a sequence survives. */
+static bool costs_a_frame(const vqz_decoder *d, vqz_status s) {
+    return d->head.sequence && (s == VQZ_ERR_CHECKSUM || s == VQZ_ERR_CORRUPT || s == VQZ_ERR_VERSION || s == VQZ_ERR_HASH);
+}
+
+static void begin_frame(vqz_decoder *d, const vqz_event *ev) {
+    const vqz_frame_head *f = &ev->frame;
+    d->frame = (vqz_frame){.number = d->frames++, .offset = ev->offset, .pts = f->pts, .duration = f->duration, .key = f->key, .quality_x16 = f->quality_x16};
+    d->at = ANNOUNCED;
+    d->frame_status = VQZ_OK;
+    d->frame_read = d->has_pixel_hash = false;
+    d->head.pixel_hash = f->pixel_hash;
+    d->head.residual = f->residual;
+    d->collect = d->refined = d->deliver = d->tiles_met = 0;
+    d->held.kind = VQZ_EV_NONE;
+    for (uint32_t i = 0; d->laid_out && i < d->grid.nx; i++)
+        for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.size = 0;
+    XXH64_reset(&d->hash, 0);
+}
+
+/* The present frame is damaged, or one of which nothing is known. */
+static void take_damage(vqz_decoder *d, const vqz_event *ev) {
+    d->error = *ev->error;
+    if (d->at == NO_FRAME || d->frame_read) begin_frame(d, ev);
+    if (d->at != OVER) d->frame.status = d->frame_status = ev->error->status;
+    d->frame_read = true;
+}
+
+static vqz_status take_frame_end(vqz_decoder *d, const vqz_event *ev) {
+    d->frame_read = true;
+    d->has_pixel_hash = ev->has_pixel_hash;
+    d->pixel_hash = ev->pixel_hash;
+    if (d->at == OVER) return VQZ_OK;
+    if (d->head.sequence && !d->tiles_met) {     /* partial: a few bytes shall not make a picture */
+        d->frame_status = vqz_fail(&d->error, VQZ_ERR_CORRUPT, d->frame.offset, "frame %llu has no tiles", (unsigned long long)d->frame.number);
+        return VQZ_OK;
+    }
+    return d->laid_out ? VQZ_OK : allocate(d);
+}
+
 /* One event of the demuxer. */
 static vqz_status step(vqz_decoder *d) {
     vqz_event ev;
     vqz_status s = vqz_demux_next(d->demux, &ev, d->settings.partial != 0, &d->error);
     if (s != VQZ_OK) return s;
-    if (ev.kind == VQZ_EV_HEAD) return take_head(d, &ev);
-    if (ev.kind == VQZ_EV_TILE) {
+    switch (ev.kind) {
+    case VQZ_EV_HEAD: return take_head(d, &ev);
+    case VQZ_EV_FRAME: begin_frame(d, &ev); break;
+    case VQZ_EV_TILE:
+        d->tiles_met++;
+        if (d->at == OVER) break;
         if (!d->laid_out) VQZ_TRY(allocate(d));
         d->held = ev;
         d->held_payload.size = 0;
         VQZ_TRY(vqz_buffer_append(&d->held_payload, ev.tile.payload, ev.tile.size, &d->error));
         d->held.tile.payload = d->held_payload.data;
-        return VQZ_OK;
+        break;
+    case VQZ_EV_FRAME_END: return take_frame_end(d, &ev);
+    case VQZ_EV_DAMAGED: take_damage(d, &ev); break;
+    case VQZ_EV_END: d->ended = true; break;
+    case VQZ_EV_NONE: break;
     }
-    d->ended = true;
-    d->has_pixel_hash = ev.has_pixel_hash;
-    d->pixel_hash = ev.pixel_hash;
-    return d->laid_out ? VQZ_OK : allocate(d);
+    return VQZ_OK;
 }
 
 /* What is collected next: residuals as soon as the latents that their pixels depend on are there. */
@@ -409,22 +460,80 @@ static vqz_status check_pixels(vqz_decoder *d) {
                     (unsigned long long)hash, (unsigned long long)d->pixel_hash);
 }
 
+/* The next band of the present frame; VQZ_END behind the last one. */
+static vqz_status next_band(vqz_decoder *d, vqz_band *band) {
+    for (;;) {
+        vqz_status s;
+        if (row_ready(d)) return deliver_row(d, band);
+        if (d->held.kind == VQZ_EV_TILE) s = use_held(d);
+        else if (d->frame_status != VQZ_OK) return d->frame_status;
+        else if (d->frame_read && d->deliver == d->grid.ny) return check_pixels(d);
+        else if (d->frame_read) s = finish(d);                   /* partial: the rest of the picture is blank */
+        else s = step(d);
+        if (s != VQZ_OK) return s;
+    }
+}
+
+/* Reads on until a frame is announced. */
+static vqz_status find_frame(vqz_decoder *d) {
+    while (d->at != ANNOUNCED) {
+        if (d->ended) return VQZ_END;
+        vqz_status s = step(d);
+        if (s == VQZ_AGAIN) return s;
+        if (s != VQZ_OK && s != VQZ_END) return fail(d, s);
+    }
+    d->at = IN_FRAME;
+    return VQZ_OK;
+}
+
+vqz_status vqz_decoder_next_frame(vqz_decoder *d, vqz_frame *frame) {
+    if (!d || !frame) return VQZ_ERR_ARGUMENT;
+    if (d->failed) return d->failed;
+    if (d->at == IN_FRAME) {
+        d->at = OVER;
+        d->frame_status = VQZ_END;
+    }
+    VQZ_TRY(find_frame(d));
+    *frame = d->frame;
+    return VQZ_OK;
+}
+
 vqz_status vqz_decoder_receive(vqz_decoder *d, vqz_band *band) {
     if (!d || !band) return VQZ_ERR_ARGUMENT;
     if (d->failed) return d->failed;
-    for (;;) {
-        vqz_status s = VQZ_OK;
-        if (row_ready(d)) {
-            s = deliver_row(d, band);
-            return s == VQZ_OK ? s : fail(d, s);
-        }
-        if (d->held.kind == VQZ_EV_TILE) s = use_held(d);
-        else if (d->ended && d->deliver == d->grid.ny) s = check_pixels(d);
-        else if (d->ended) s = finish(d);                        /* partial: the rest of the picture is blank */
-        else s = step(d);
-        if (s == VQZ_AGAIN || s == VQZ_END) return s;
-        if (s != VQZ_OK) return fail(d, s);
+    if (d->at == NO_FRAME || d->at == ANNOUNCED) VQZ_TRY(find_frame(d));
+    if (d->at == OVER) return d->frame_status;
+    vqz_status s = next_band(d, band);
+    if (s == VQZ_OK || s == VQZ_AGAIN) return s;
+    if (s != VQZ_END && s != d->frame_status && !costs_a_frame(d, s)) return fail(d, s);
+    d->at = OVER;
+    return d->frame_status = s;
+}
+
+vqz_status vqz_decoder_send_packet(vqz_decoder *d, const uint8_t *data, size_t size) {
+    if (!d || (!data && size)) return VQZ_ERR_ARGUMENT;
+    if (d->failed) return d->failed;
+    vqz_status s = d->have_head ? VQZ_OK : step(d);                  /* the header, if that was the last packet */
+    if (s != VQZ_OK && s != VQZ_AGAIN) return fail(d, s);
+    if (d->at == ANNOUNCED || d->at == IN_FRAME) {
+        d->at = OVER;
+        d->frame_status = VQZ_END;
+        d->frame_read = true;
     }
+    s = vqz_demux_send_packet(d->demux, data, size, &d->error);
+    return s == VQZ_OK ? s : fail(d, s);
+}
+
+vqz_status vqz_decoder_seek(vqz_decoder *d, uint64_t offset) {
+    if (!d) return VQZ_ERR_ARGUMENT;
+    if (d->failed && d->failed != VQZ_ERR_TRUNCATED) return d->failed;
+    VQZ_TRY(vqz_demux_seek(d->demux, offset, &d->error));
+    d->failed = VQZ_OK;
+    d->ended = false;
+    d->at = OVER;
+    d->frame_read = true;
+    d->frame_status = VQZ_END;
+    return VQZ_OK;
 }
 
 vqz_status vqz_decoder_info(vqz_decoder *d, vqz_file_info *info) {
@@ -441,6 +550,8 @@ vqz_status vqz_decoder_info(vqz_decoder *d, vqz_file_info *info) {
                             .major = VQZ_MAJOR, .minor = VQZ_MINOR, .quality_x16 = d->head.quality_x16, .peak_memory = d->planned};
     memcpy(info->image.cicp, d->head.cicp, sizeof info->image.cicp);
     memcpy(info->model_id, d->head.model_id, sizeof info->model_id);
+    info->sequence = d->head.sequence;
+    info->timing = (vqz_timing){d->head.timebase_num, d->head.timebase_den, d->head.frames};
     return VQZ_OK;
 }
 

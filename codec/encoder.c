@@ -45,9 +45,10 @@ struct vqz_encoder {
     vqz_mux *mux;
     vqz_buffer pending;                      /* bytes for the caller */
     bool taken;                              /* the caller has had them */
-    enum { IDLE, ROWS, DONE, FAILED } state;
+    enum { IDLE, BETWEEN, ROWS, DONE, FAILED } state;
+    vqz_packet packet;                       /* of a sequence: what `pending` is or becomes */
 
-    /* the present picture */
+    /* the present picture or sequence of pictures */
     vqz_head head;
     vqz_grid grid;
     uint32_t level, lambda, target;          /* target: of the residuals */
@@ -61,6 +62,7 @@ struct vqz_encoder {
     uint32_t first, next, capacity;          /* rows held from, rows received, room */
     void *block;                             /* the allocation behind all of these */
     vqz_decoder *check;                      /* settings.pixel_hash: decodes what is written */
+    bool check_next;                         /* it is about to see another frame */
     XXH64_state_t hash;
 };
 
@@ -237,7 +239,10 @@ static vqz_status drain(vqz_encoder *enc, vqz_error *e) {
     }
     VQZ_TRY(vqz_buffer_append(&enc->pending, data, size, e));
     if (!enc->check) return VQZ_OK;
+    vqz_frame f;
     vqz_status s = vqz_decoder_send(enc->check, data, size);
+    if (s == VQZ_OK && enc->check_next) s = vqz_decoder_next_frame(enc->check, &f);
+    enc->check_next = false;
     for (vqz_band b; s == VQZ_OK && (s = vqz_decoder_receive(enc->check, &b)) == VQZ_OK;)
         for (uint32_t r = 0; r < b.rows; r++) XXH64_update(&enc->hash, b.pixels + r * b.stride, (size_t)enc->head.width * enc->head.layout);
     if (s == VQZ_AGAIN || s == VQZ_END) return VQZ_OK;
@@ -250,11 +255,16 @@ static vqz_status open_check(vqz_encoder *enc, vqz_error *e) {
     s.partial = 0;
     s.verify = 0;
     VQZ_TRY(vqz_decoder_open(&enc->check, &s, e));
-    XXH64_reset(&enc->hash, 0);
     return vqz_decoder_add_model(enc->check, enc->model);
 }
 
-static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, vqz_error *e) {
+static void begin_frame(vqz_encoder *enc) {
+    enc->tile_row = enc->residual_row = enc->first = enc->next = 0;
+    XXH64_reset(&enc->hash, 0);
+    enc->state = ROWS;
+}
+
+static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, const vqz_timing *timing, vqz_error *e) {
     uint64_t pixels = (uint64_t)info->width * info->height;
     if (!info->width || !info->height || info->width > VQZ_MAX_SIDE || info->height > VQZ_MAX_SIDE || info->layout < VQZ_GRAY || info->layout > VQZ_RGBA || info->orientation > 8)
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "a picture of %u x %u, layout %d, orientation %u cannot be coded", info->width, info->height, info->layout, info->orientation);
@@ -265,7 +275,12 @@ static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, vqz_error 
                            .quality_x16 = (uint16_t)q16, .pixel_hash = enc->settings.pixel_hash != 0};
     memcpy(enc->head.cicp, info->cicp, sizeof info->cicp);
     memcpy(enc->head.model_id, enc->model->id, sizeof enc->head.model_id);
-    enc->tile_row = enc->residual_row = enc->first = enc->next = 0;
+    if (timing) {
+        enc->head.sequence = 1;
+        enc->head.timebase_num = timing->timebase_num;
+        enc->head.timebase_den = timing->timebase_den;
+        enc->head.frames = timing->frames;
+    }
     enc->target = vqz_residual_target(q16);
     enc->head.residual = enc->target != 0;
     choose_level(enc, q16);
@@ -276,14 +291,59 @@ static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, vqz_error 
     return drain(enc, e);
 }
 
-vqz_status vqz_encoder_begin(vqz_encoder *enc, const vqz_image_info *info) {
-    if (!enc || !info) return VQZ_ERR_ARGUMENT;
-    if (enc->state == ROWS) return vqz_fail(&enc->error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_begin: the last picture is not complete");
+static vqz_status begin_file(vqz_encoder *enc, const vqz_image_info *info, const vqz_timing *timing) {
+    if (enc->state == ROWS || enc->state == BETWEEN)
+        return vqz_fail(&enc->error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_begin: the last picture or sequence is not complete");
     if (enc->state == FAILED) return enc->error.status;
     end_picture(enc);
-    vqz_status s = begin(enc, info, &enc->error);
+    vqz_status s = begin(enc, info, timing, &enc->error);
     if (s != VQZ_OK) return fail(enc, s);
-    enc->state = ROWS;
+    enc->state = BETWEEN;
+    enc->packet = (vqz_packet){.kind = VQZ_PACKET_HEADER};
+    return VQZ_OK;
+}
+
+vqz_status vqz_encoder_begin(vqz_encoder *enc, const vqz_image_info *info) {
+    if (!enc || !info) return VQZ_ERR_ARGUMENT;
+    VQZ_TRY(begin_file(enc, info, NULL));
+    begin_frame(enc);                        /* a still is a sequence of one frame, which says nothing of itself */
+    return VQZ_OK;
+}
+
+vqz_status vqz_encoder_begin_sequence(vqz_encoder *enc, const vqz_image_info *info, const vqz_timing *timing) {
+    return enc && info && timing ? begin_file(enc, info, timing) : VQZ_ERR_ARGUMENT;
+}
+
+/* Between the frames of a sequence, and its output has been taken. */
+static vqz_status ready(vqz_encoder *enc, const char *function) {
+    if (enc->state == FAILED) return enc->error.status;
+    if (enc->state != BETWEEN) return vqz_fail(&enc->error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "%s: no sequence is open, or its frame is not complete", function);
+    return enc->pending.size && !enc->taken ? VQZ_AGAIN : VQZ_OK;
+}
+
+vqz_status vqz_encoder_begin_frame(vqz_encoder *enc, int64_t pts, uint64_t duration) {
+    if (!enc) return VQZ_ERR_ARGUMENT;
+    VQZ_TRY(ready(enc, "vqz_encoder_begin_frame"));
+    const vqz_frame_head f = {.pts = pts, .duration = duration, .quality_x16 = enc->head.quality_x16, .key = 1, .pixel_hash = enc->head.pixel_hash,
+                              .residual = enc->head.residual};
+    vqz_status s = vqz_mux_frame(enc->mux, &f, &enc->error);
+    if (s == VQZ_ERR_ARGUMENT) return s;     /* a wrong time costs nothing but this call */
+    begin_frame(enc);
+    enc->check_next = enc->check != NULL;
+    enc->packet = (vqz_packet){.kind = VQZ_PACKET_FRAME, .pts = pts, .duration = duration, .key = 1};
+    if (s == VQZ_OK) s = drain(enc, &enc->error);
+    return s == VQZ_OK ? s : fail(enc, s);
+}
+
+vqz_status vqz_encoder_end_sequence(vqz_encoder *enc) {
+    if (!enc) return VQZ_ERR_ARGUMENT;
+    VQZ_TRY(ready(enc, "vqz_encoder_end_sequence"));
+    vqz_status s = vqz_mux_end(enc->mux, NULL, &enc->error);
+    if (s == VQZ_ERR_ARGUMENT) return s;     /* fewer frames than were announced */
+    if (s == VQZ_OK) s = drain(enc, &enc->error);
+    if (s != VQZ_OK) return fail(enc, s);
+    enc->packet = (vqz_packet){.kind = VQZ_PACKET_TRAILER};
+    enc->state = DONE;
     return VQZ_OK;
 }
 
@@ -400,8 +460,9 @@ static vqz_status encode_tile_row(vqz_encoder *enc, vqz_error *e) {
     VQZ_TRY(drain(enc, e));
     if (last) {
         uint64_t hash = enc->check ? XXH64_digest(&enc->hash) : 0;
-        VQZ_TRY(vqz_mux_end(enc->mux, enc->check ? &hash : NULL, e));
-        enc->state = DONE;
+        if (enc->head.sequence) VQZ_TRY(vqz_mux_frame_end(enc->mux, enc->check ? &hash : NULL, e));
+        else VQZ_TRY(vqz_mux_end(enc->mux, enc->check ? &hash : NULL, e));
+        enc->state = enc->head.sequence ? BETWEEN : DONE;
         return drain(enc, e);
     }
     uint32_t from, to;
@@ -441,5 +502,15 @@ vqz_status vqz_encoder_receive(vqz_encoder *enc, const uint8_t **data, size_t *s
     *data = enc->pending.data;
     *size = enc->pending.size;
     enc->taken = true;
+    return VQZ_OK;
+}
+
+vqz_status vqz_encoder_receive_packet(vqz_encoder *enc, vqz_packet *packet) {
+    if (!enc || !packet) return VQZ_ERR_ARGUMENT;
+    if (enc->state != FAILED && !enc->head.sequence)
+        return vqz_fail(&enc->error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_receive_packet: not a sequence");
+    if (enc->state == ROWS) return VQZ_AGAIN;
+    VQZ_TRY(vqz_encoder_receive(enc, &enc->packet.data, &enc->packet.size));
+    *packet = enc->packet;
     return VQZ_OK;
 }

@@ -19,6 +19,14 @@ vqz_status vqz_buffer_append(vqz_buffer *b, const void *data, size_t n, vqz_erro
     return VQZ_OK;
 }
 
+size_t vqz_buffer_drop(vqz_buffer *b, size_t n) {
+    size_t left = b->size - n;
+    if (n < left) return 0;
+    if (left) memmove(b->data, b->data + n, left);
+    b->size = left;
+    return n;
+}
+
 void vqz_buffer_free(vqz_buffer *b) {
     vqz_free(b->mem, b->data);
     b->data = NULL;

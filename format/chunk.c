@@ -1,5 +1,6 @@
 #include "format/chunk.h"
 #include "base/crc32c.h"
+#include "format/frame.h"
 #include "format/grid.h"
 #include "format/head.h"
 #include "format/index.h"
@@ -8,7 +9,7 @@ const uint8_t vqz_preamble[VQZ_PREAMBLE_SIZE] = {0x89, 'V', 'Q', 'Z', '\r', '\n'
 
 static const char types[VQZ_CHUNK_UNKNOWN][5] = {
     [VQZ_CHUNK_HEAD] = "HEAD", [VQZ_CHUNK_ICC] = "iCCP", [VQZ_CHUNK_EXIF] = "eXIf", [VQZ_CHUNK_XMP] = "xMPd",
-    [VQZ_CHUNK_TILE] = "TILE", [VQZ_CHUNK_HASH] = "PHSH", [VQZ_CHUNK_INDEX] = "INDX"};
+    [VQZ_CHUNK_FRAME] = "FRAM", [VQZ_CHUNK_TILE] = "TILE", [VQZ_CHUNK_HASH] = "PHSH", [VQZ_CHUNK_INDEX] = "INDX"};
 
 static bool is_letter(uint8_t c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 
@@ -27,12 +28,13 @@ uint32_t vqz_chunk_max_length(vqz_chunk_kind kind, const vqz_head *h) {
     switch (kind) {
     case VQZ_CHUNK_HEAD: return VQZ_HEAD_MAX;
     case VQZ_CHUNK_ICC: case VQZ_CHUNK_EXIF: case VQZ_CHUNK_XMP: return VQZ_MAX_METADATA + 1;
+    case VQZ_CHUNK_FRAME: return VQZ_FRAME_MAX;
     case VQZ_CHUNK_TILE: return 5 + vqz_grid_payload_max(vqz_grid_max_area(h));   /* 5: its key */
     case VQZ_CHUNK_HASH: return 8;
     case VQZ_CHUNK_INDEX: return vqz_index_max(h);
     case VQZ_CHUNK_UNKNOWN: break;
     }
-    return 1u << 26;
+    return h->sequence ? 1u << 20 : 1u << 26;   /* in a sequence it is held whole, see demux.c */
 }
 
 vqz_status vqz_chunk_write(vqz_buffer *b, vqz_chunk_kind kind, uint32_t crc, const vqz_piece *pieces, size_t count, vqz_error *e) {

@@ -1,5 +1,6 @@
 #include "base/crc32c.h"
 #include "format/chunk.h"
+#include "format/frame.h"
 #include "format/grid.h"
 #include "format/head.h"
 #include "format/index.h"
@@ -8,9 +9,12 @@
 typedef enum {
     AT_PREAMBLE, AT_CHUNK, IN_CHUNK,
     IN_SKIPPED,                  /* a chunk that is only checked, piece by piece */
-    LOST,                        /* partial: the frame of a chunk was damaged; looking for the next TILE */
+    LOST,                        /* behind damage: looking for the next FRAM or INDX of a sequence; partial: for the next TILE */
     DONE
 } demux_state;
+
+/* Looking for chunks inside a damaged one, whose length may be wrong, reads bytes again: so much more than the input may be read. */
+enum { READ_AGAIN = 4, READ_AGAIN_MORE = 1 << 24 };
 
 struct vqz_demux {
     vqz_memory *mem;
@@ -19,8 +23,12 @@ struct vqz_demux {
     size_t pos;
     uint64_t base;               /* offset in the input of in.data[0] */
     bool flushed;
+    bool packets, boundary;      /* input comes in packets; all of the present one is in the buffer */
     demux_state state;
-    vqz_error error;             /* the first failure; repeated by every later call */
+    vqz_error error;             /* the failure that ended it; repeated by every later call */
+    vqz_error damage;            /* of the frame that the last event was about, or the next one will be */
+    bool damage_due;
+    uint64_t read_again;
 
     vqz_chunk_header chunk;      /* the current one */
     uint64_t chunk_offset;
@@ -30,10 +38,18 @@ struct vqz_demux {
     bool have_head, head_sent;
     vqz_head head;
     vqz_metadata meta;
-    uint32_t next, chunks, tiles;  /* TILE chunks: next ordinal, number; number of tiles */
+    uint32_t tiles;              /* of a frame */
+    bool spoilt;                 /* something was left out, or the input was not read from its beginning: INDX proves nothing */
+    vqz_index index;
+
+    bool in_frame;
+    uint64_t frames;             /* begun */
+    int64_t pts;                 /* of the last one */
+    bool have_pts;
+    vqz_head now;                /* `head` with what the frame has of residuals and hash */
+    uint32_t next, chunks;       /* its TILE chunks: next ordinal, number */
     bool have_hash, have_index;
     uint64_t hash;
-    vqz_index index;
 };
 
 typedef unsigned long long ull;
@@ -62,49 +78,138 @@ void vqz_demux_free(vqz_demux *d) {
 static size_t available(const vqz_demux *d) { return d->in.size - d->pos; }
 uint64_t vqz_demux_offset(const vqz_demux *d) { return d->base + d->pos; }
 
-vqz_status vqz_demux_send(vqz_demux *d, const uint8_t *data, size_t size, vqz_error *e) {
-    if (d->flushed) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "input was sent after the end of the input");
-    if (d->state == DONE || d->error.status) return VQZ_OK;   /* nobody will look at it */
-    /* Room is made where that moves fewer bytes than have been consumed: every byte is moved at most once on average. */
-    if (d->pos >= available(d)) {
-        size_t left = available(d);
-        if (left) memmove(d->in.data, d->in.data + d->pos, left);
-        d->base += d->pos;
-        d->in.size = left;
-        d->pos = 0;
-    }
+static vqz_status append(vqz_demux *d, const uint8_t *data, size_t size, vqz_error *e) {
+    size_t n = vqz_buffer_drop(&d->in, d->pos);
+    d->base += n;
+    d->pos -= n;
     return vqz_buffer_append(&d->in, data, size, e);
 }
 
+static vqz_status ended(vqz_error *e) { return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "input was sent after the end of the input"); }
+
+vqz_status vqz_demux_send(vqz_demux *d, const uint8_t *data, size_t size, vqz_error *e) {
+    if (d->flushed) return ended(e);
+    if (d->packets) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "bytes were sent between packets");
+    if (d->state == DONE || d->error.status) return VQZ_OK;   /* nobody will look at it */
+    return append(d, data, size, e);
+}
+
+static void drop_packet(vqz_demux *d) {
+    d->pos = d->in.size;
+    d->boundary = d->in_frame = false;
+    if (d->have_head) d->state = AT_CHUNK;
+}
+
+vqz_status vqz_demux_send_packet(vqz_demux *d, const uint8_t *data, size_t size, vqz_error *e) {
+    if (d->flushed) return ended(e);
+    if (!d->packets && (d->pos || d->in.size)) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "a packet was sent after single bytes");
+    if (d->state == DONE || d->error.status) return VQZ_OK;
+    d->packets = true;
+    drop_packet(d);
+    VQZ_TRY(append(d, data, size, e));
+    d->boundary = true;
+    return VQZ_OK;
+}
+
 void vqz_demux_flush(vqz_demux *d) { d->flushed = true; }
+
+vqz_status vqz_demux_seek(vqz_demux *d, uint64_t offset, vqz_error *e) {
+    if (!d->head_sent || !d->head.sequence || d->packets)
+        return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "only a sequence whose header has been read can be sought in, and no packets");
+    d->in.size = d->pos = 0;
+    d->base = offset;
+    d->state = AT_CHUNK;
+    d->flushed = d->in_frame = d->have_index = d->have_pts = false;
+    d->spoilt = true;
+    d->error = (vqz_error){0};
+    return VQZ_OK;
+}
 
 static void emit_head(vqz_demux *d, vqz_event *ev) {
     *ev = (vqz_event){.kind = VQZ_EV_HEAD, .head = &d->head, .meta = &d->meta};
     d->head_sent = true;
 }
 
+static void emit_frame(vqz_demux *d, vqz_event *ev, const vqz_frame_head *f) {
+    *ev = (vqz_event){.kind = VQZ_EV_FRAME, .frame = *f, .offset = d->chunk_offset};
+    d->now = d->head;
+    d->now.pixel_hash = f->pixel_hash;
+    d->now.residual = f->residual;
+    d->next = 0;
+    d->chunks = vqz_grid_chunks(&d->now);
+    d->have_hash = false;
+    d->pts = f->pts;
+    d->in_frame = d->have_pts = true;
+    d->frames++;
+}
+
+static void emit_implied_frame(vqz_demux *d, vqz_event *ev) {
+    const vqz_frame_head f = vqz_frame_implied(&d->head);
+    emit_frame(d, ev, &f);
+}
+
+static void emit_frame_end(vqz_demux *d, vqz_event *ev) {
+    *ev = (vqz_event){.kind = VQZ_EV_FRAME_END, .offset = vqz_demux_offset(d), .has_pixel_hash = d->have_hash, .pixel_hash = d->hash};
+    d->in_frame = false;
+}
+
 static void emit_end(vqz_demux *d, vqz_event *ev) {
-    *ev = (vqz_event){.kind = VQZ_EV_END, .offset = vqz_demux_offset(d), .has_pixel_hash = d->have_hash, .pixel_hash = d->hash};
+    *ev = (vqz_event){.kind = VQZ_EV_END, .offset = vqz_demux_offset(d)};
     d->state = DONE;
+}
+
+/* d->damage is filled. */
+static void emit_damaged(vqz_demux *d, vqz_event *ev) {
+    *ev = (vqz_event){.kind = VQZ_EV_DAMAGED, .offset = d->damage.offset, .error = &d->damage};
+    d->in_frame = false;
+    d->spoilt = true;
+}
+
+static vqz_status truncated(const vqz_demux *d, vqz_error *e) {
+    uint64_t end = d->base + d->in.size;
+    if (!d->have_head)
+        return vqz_fail(e, VQZ_ERR_TRUNCATED, end, "the file ends after %llu bytes, before its HEAD chunk is complete", (ull)end);
+    if (d->state == IN_CHUNK || d->state == IN_SKIPPED)
+        return vqz_fail(e, VQZ_ERR_TRUNCATED, end, "%.4s chunk at offset %llu: the file ends after %llu of its %llu bytes",
+                        (const char *)d->chunk.type, (ull)d->chunk_offset, (ull)(end - d->chunk_offset),
+                        (ull)d->chunk.length + VQZ_CHUNK_OVERHEAD);
+    if (d->head.sequence && !d->in_frame)
+        return vqz_fail(e, VQZ_ERR_TRUNCATED, end, "the file ends after %llu bytes, behind %llu frames, without INDX", (ull)end, (ull)d->frames);
+    return vqz_fail(e, VQZ_ERR_TRUNCATED, end, "the file ends after %llu bytes, with %u of %u TILE chunks%s", (ull)end,
+                    d->next, d->chunks, d->next == d->chunks ? " but not all that follows" : "");
+}
+
+/* A packet of frames has been read to its end, or as far as it goes. */
+static vqz_status packet_starved(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
+    bool rest = d->in_frame || d->state == IN_CHUNK || d->state == IN_SKIPPED || (d->state == AT_CHUNK && available(d));
+    if (!d->head_sent && !rest) emit_head(d, ev);
+    else if (!d->head_sent || (rest && !(partial && d->in_frame))) return truncated(d, e);
+    else if (rest) {
+        emit_frame_end(d, ev);
+        drop_packet(d);
+    } else {
+        drop_packet(d);
+        if (!d->flushed) return VQZ_AGAIN;
+        emit_end(d, ev);
+    }
+    return VQZ_OK;
 }
 
 /* There are not enough bytes to go on. At the end of the input that is an error, or, in partial mode, the end. */
 static vqz_status starved(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
-    if (!d->flushed) return VQZ_AGAIN;
-    uint64_t end = d->base + d->in.size;
-    if (partial && d->have_head) {
-        if (!d->head_sent) emit_head(d, ev);
-        else emit_end(d, ev);
+    if (!d->flushed && !d->boundary) return VQZ_AGAIN;
+    if (d->packets && d->have_head) return packet_starved(d, ev, partial, e);
+    if (d->state == IN_CHUNK && d->head_sent && d->head.sequence) {
+        d->pos++;                            /* perhaps its length was wrong, and there are more frames in it */
+        d->state = LOST;
         return VQZ_OK;
     }
-    if (!d->have_head)
-        return vqz_fail(e, VQZ_ERR_TRUNCATED, end, "the file ends after %llu bytes, before its HEAD chunk is complete", (ull)end);
-    if (d->state == AT_CHUNK)
-        return vqz_fail(e, VQZ_ERR_TRUNCATED, end, "the file ends after %llu bytes, with %u of %u TILE chunks%s", (ull)end,
-                        d->next, d->chunks, d->next == d->chunks ? " but not all that follows" : "");
-    return vqz_fail(e, VQZ_ERR_TRUNCATED, end, "%.4s chunk at offset %llu: the file ends after %llu of its %llu bytes",
-                    (const char *)d->chunk.type, (ull)d->chunk_offset, (ull)(end - d->chunk_offset),
-                    (ull)d->chunk.length + VQZ_CHUNK_OVERHEAD);
+    if (!partial || !d->have_head) return truncated(d, e);
+    if (!d->head_sent) emit_head(d, ev);
+    else if (!d->frames && !d->head.sequence) emit_implied_frame(d, ev);
+    else if (d->in_frame) emit_frame_end(d, ev);
+    else emit_end(d, ev);
+    return VQZ_OK;
 }
 
 static vqz_status at_preamble(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
@@ -131,51 +236,77 @@ static vqz_status check_header(const vqz_demux *d, bool partial, vqz_error *e) {
     const vqz_chunk_header *c = &d->chunk;
     if (!c->named) return REASON(e, VQZ_ERR_CORRUPT, "its type is not four letters");
     if (!d->have_head && c->kind != VQZ_CHUNK_HEAD) return REASON(e, VQZ_ERR_CORRUPT, "the first chunk must be HEAD");
-    if (c->kind == VQZ_CHUNK_UNKNOWN && c->critical && !partial) return unknown_critical(e);
+    bool crc_first = partial || d->head.sequence;    /* the type may be a damaged one */
+    if (c->kind == VQZ_CHUNK_UNKNOWN && c->critical && !crc_first) return unknown_critical(e);
     uint32_t most = vqz_chunk_max_length(c->kind, &d->head);
     if (c->length > most) return REASON(e, VQZ_ERR_CORRUPT, "its length is %u, at most %u is possible", c->length, most);
     return VQZ_OK;
 }
 
-/* The last chunk of a file follows from its head: INDX, else PHSH, else the last TILE. */
+/* The last chunk of a still follows from its head: INDX, else PHSH, else the last TILE; of a frame of a sequence: PHSH, else the last TILE. */
 static bool complete(const vqz_demux *d) {
-    if (d->tiles != 1) return d->have_index;
-    return d->next == d->chunks && d->have_hash == d->head.pixel_hash;
+    if (!d->head.sequence && d->tiles != 1) return d->have_index;
+    return d->next == d->chunks && d->have_hash == d->now.pixel_hash;
 }
 
 static vqz_status at_chunk(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
-    if (complete(d)) {
-        emit_end(d, ev);
-        return VQZ_OK;
-    }
+    bool over = d->head.sequence ? d->have_index : d->frames && !d->in_frame;
+    if (d->in_frame && complete(d)) emit_frame_end(d, ev);
+    else if (over) emit_end(d, ev);
+    if (ev->kind != VQZ_EV_NONE) return VQZ_OK;
     if (available(d) < VQZ_CHUNK_HEADER) return starved(d, ev, partial, e);
     d->chunk = vqz_chunk_parse(d->in.data + d->pos);
     d->chunk_offset = vqz_demux_offset(d);
     vqz_status s = check_header(d, partial, e);
     if (s != VQZ_OK) {
-        if (!partial || !d->have_head) return s;
+        if (!partial || !d->have_head || d->head.sequence) return s;
         d->pos++;
         d->state = LOST;
         return VQZ_OK;
     }
-    if (d->chunk.kind == VQZ_CHUNK_UNKNOWN) {
+    bool known = d->chunk.kind != VQZ_CHUNK_UNKNOWN;
+    if (known && d->chunk.kind >= VQZ_CHUNK_FRAME && !d->head_sent) emit_head(d, ev);
+    else if (d->head_sent && !d->head.sequence && !d->frames) emit_implied_frame(d, ev);
+    else if (known || d->head.sequence) d->state = IN_CHUNK;
+    else {
         d->crc = vqz_crc32c(0, d->in.data + d->pos, VQZ_CHUNK_HEADER);
         d->pos += VQZ_CHUNK_HEADER;
         d->skip_left = d->chunk.length;
         d->state = IN_SKIPPED;
-        return VQZ_OK;
     }
-    d->state = IN_CHUNK;
-    if (d->chunk.kind >= VQZ_CHUNK_TILE && !d->head_sent) emit_head(d, ev);
     return VQZ_OK;
 }
 
+static bool may_read_again(vqz_demux *d, uint64_t n) {
+    if (d->read_again + n > READ_AGAIN * vqz_demux_offset(d) + READ_AGAIN_MORE) return false;
+    d->read_again += n;
+    return true;
+}
+
+typedef enum { NO_CHUNK, A_CHUNK, MORE_NEEDED } found;
+
+/* Whether a chunk of the sequence begins here at which frames can be read again: a whole one, with the right crc. */
+static found frame_begins(vqz_demux *d) {
+    const uint8_t *p = d->in.data + d->pos;
+    if (memcmp(p, "FRAM", 4) && memcmp(p, "INDX", 4)) return NO_CHUNK;
+    vqz_chunk_header c = vqz_chunk_parse(p);
+    size_t before = VQZ_CHUNK_HEADER + (size_t)c.length;
+    if (c.length > vqz_chunk_max_length(c.kind, &d->head)) return NO_CHUNK;
+    if (available(d) < before + 4) return d->flushed || d->boundary ? NO_CHUNK : MORE_NEEDED;
+    if (c.kind == VQZ_CHUNK_INDEX && !may_read_again(d, c.length)) return NO_CHUNK;
+    return vqz_load32(p + before) == vqz_crc32c(0, p, before) ? A_CHUNK : NO_CHUNK;
+}
+
 static vqz_status lost(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
-    for (; available(d) >= 4; d->pos++)
-        if (!memcmp(d->in.data + d->pos, "TILE", 4)) {
+    bool tiles = !d->head.sequence || (partial && d->in_frame);
+    for (; available(d) >= VQZ_CHUNK_HEADER; d->pos++) {
+        found f = d->head.sequence ? frame_begins(d) : NO_CHUNK;
+        if (f == MORE_NEEDED) return VQZ_AGAIN;
+        if (f == A_CHUNK || (tiles && !memcmp(d->in.data + d->pos, "TILE", 4))) {
             d->state = AT_CHUNK;
             return VQZ_OK;
         }
+    }
     return starved(d, ev, partial, e);
 }
 
@@ -201,7 +332,19 @@ static vqz_status read_head(vqz_demux *d, const uint8_t *payload, size_t size, v
     VQZ_TRY(vqz_head_read(&d->head, payload, size, d->max_pixels, e));
     d->have_head = true;
     d->tiles = vqz_grid_tiles(&d->head);
-    d->chunks = vqz_grid_chunks(&d->head);
+    return VQZ_OK;
+}
+
+static vqz_status read_frame(vqz_demux *d, vqz_event *ev, const uint8_t *payload, size_t size, vqz_error *e) {
+    vqz_frame_head f;
+    if (!d->head.sequence) return REASON(e, VQZ_ERR_CORRUPT, "a still picture has none");
+    VQZ_TRY(vqz_frame_read(&f, &d->head, payload, size, e));
+    if (!d->packets) {                       /* which may come from anywhere */
+        if (!d->frames && !f.key) return REASON(e, VQZ_ERR_CORRUPT, "decoding cannot begin at the first frame");
+        if (d->have_pts && f.pts <= d->pts) return REASON(e, VQZ_ERR_CORRUPT, "its time is %lld, that of the frame before %lld", (long long)f.pts, (long long)d->pts);
+        if (!d->spoilt) VQZ_TRY(vqz_index_add_frame(&d->index, d->chunk_offset, &f, e));
+    }
+    emit_frame(d, ev, &f);
     return VQZ_OK;
 }
 
@@ -209,25 +352,27 @@ static vqz_status read_tile(vqz_demux *d, vqz_event *ev, bool partial, const uin
     vqz_reader r = vqz_reader_of(payload, size);
     uint32_t key = vqz_read_varint(&r), index = key >> 2;
     uint8_t layer = key & 3;
+    if (!d->in_frame) return REASON(e, VQZ_ERR_CORRUPT, "it belongs to no frame");
     if (r.failed) return REASON(e, VQZ_ERR_CORRUPT, "it has no tile index");
     if (layer > VQZ_LAYER_ALPHA) return REASON(e, VQZ_ERR_VERSION, "this version does not know layer %u", layer);
     if (index >= d->tiles) return REASON(e, VQZ_ERR_CORRUPT, "tile %u does not exist, the picture has %u", index, d->tiles);
-    if (!vqz_grid_has_layer(&d->head, layer))
+    if (!vqz_grid_has_layer(&d->now, layer))
         return REASON(e, VQZ_ERR_CORRUPT, "the picture has no %s", layer == VQZ_LAYER_ALPHA ? "alpha" : "residuals");
-    uint32_t ordinal = vqz_grid_ordinal(&d->head, index, layer);
+    uint32_t ordinal = vqz_grid_ordinal(&d->now, index, layer);
     if (partial ? ordinal < d->next : ordinal != d->next)
         return REASON(e, VQZ_ERR_CORRUPT, "it is number %u in the order of TILE chunks, number %u is due", ordinal, d->next);
     vqz_tile_chunk t = {index, layer, r.data + r.pos, vqz_reader_left(&r)};
-    if (!vqz_grid_payload_ok(&d->head, index, layer, t.size))
+    if (!vqz_grid_payload_ok(&d->now, index, layer, t.size))
         return REASON(e, VQZ_ERR_CORRUPT, "%zu bytes are not possible for layer %u of tile %u", t.size, layer, index);
-    if (d->tiles > 1) VQZ_TRY(vqz_index_add(&d->index, d->chunk_offset, e));
+    if (!d->head.sequence && d->tiles > 1) VQZ_TRY(vqz_index_add(&d->index, d->chunk_offset, e));
     d->next = ordinal + 1;
     *ev = (vqz_event){.kind = VQZ_EV_TILE, .tile = t, .offset = d->chunk_offset};
     return VQZ_OK;
 }
 
 static vqz_status read_hash(vqz_demux *d, bool partial, const uint8_t *payload, size_t size, vqz_error *e) {
-    if (!d->head.pixel_hash) return REASON(e, VQZ_ERR_CORRUPT, "HEAD does not announce it");
+    if (!d->in_frame) return REASON(e, VQZ_ERR_CORRUPT, "it belongs to no frame");
+    if (!d->now.pixel_hash) return REASON(e, VQZ_ERR_CORRUPT, "%s does not announce it", d->head.sequence ? "FRAM" : "HEAD");
     if (d->have_hash) return REASON(e, VQZ_ERR_CORRUPT, "it is the second one");
     if (size != 8) return REASON(e, VQZ_ERR_CORRUPT, "its length is %zu, not 8", size);
     if (!partial && d->next != d->chunks) return REASON(e, VQZ_ERR_CORRUPT, "it comes after %u of %u TILE chunks", d->next, d->chunks);
@@ -237,27 +382,40 @@ static vqz_status read_hash(vqz_demux *d, bool partial, const uint8_t *payload, 
 }
 
 static vqz_status read_index(vqz_demux *d, bool partial, const uint8_t *payload, size_t size, vqz_error *e) {
+    if (d->head.sequence) {
+        d->have_index = true;
+        if (d->spoilt || partial) return VQZ_OK;   /* where chunks were damaged it says nothing */
+        if (!d->frames) return REASON(e, VQZ_ERR_CORRUPT, "it comes before the first frame");
+        if (d->head.frames && d->head.frames != d->frames) return REASON(e, VQZ_ERR_CORRUPT, "it comes after %llu frames, HEAD says %u", (ull)d->frames, d->head.frames);
+        return vqz_index_check(&d->index, &d->head, payload, size, e);
+    }
     if (d->tiles == 1) return REASON(e, VQZ_ERR_CORRUPT, "a picture of one tile has no index");
     d->have_index = true;
-    if (partial) return VQZ_OK;   /* where chunks were damaged it says nothing */
+    if (partial) return VQZ_OK;
     if (d->next != d->chunks || d->have_hash != d->head.pixel_hash)
         return REASON(e, VQZ_ERR_CORRUPT, "it comes after %u of %u TILE chunks%s", d->next, d->chunks,
                       d->next == d->chunks ? ", before PHSH" : "");
-    return vqz_index_check(&d->index, payload, size, e);
+    return vqz_index_check(&d->index, &d->head, payload, size, e);
 }
 
 static vqz_status read_chunk(vqz_demux *d, vqz_event *ev, bool partial, const uint8_t *payload, size_t size, vqz_error *e) {
     vqz_chunk_kind kind = d->chunk.kind;
     switch (kind) {
     case VQZ_CHUNK_HEAD: return read_head(d, payload, size, e);
+    case VQZ_CHUNK_FRAME: return read_frame(d, ev, payload, size, e);
     case VQZ_CHUNK_TILE: return read_tile(d, ev, partial, payload, size, e);
     case VQZ_CHUNK_HASH: return read_hash(d, partial, payload, size, e);
     case VQZ_CHUNK_INDEX: return read_index(d, partial, payload, size, e);
+    case VQZ_CHUNK_UNKNOWN: return d->chunk.critical ? unknown_critical(e) : VQZ_OK;
     default: break;
     }
     if (d->head_sent) return REASON(e, VQZ_ERR_CORRUPT, "metadata must come before the first TILE");
     return vqz_metadata_read(&d->meta, d->mem, kind, payload, size, e);
 }
+
+static bool ends_frame(const vqz_demux *d) { return d->head.sequence && (d->chunk.kind == VQZ_CHUNK_FRAME || d->chunk.kind == VQZ_CHUNK_INDEX); }
+/* What may be wrong with some bytes while others are right. */
+static bool is_damage(vqz_status s) { return s == VQZ_ERR_CHECKSUM || s == VQZ_ERR_CORRUPT || s == VQZ_ERR_VERSION; }
 
 static vqz_status in_chunk(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
     size_t size = d->chunk.length;
@@ -265,9 +423,18 @@ static vqz_status in_chunk(vqz_demux *d, vqz_event *ev, bool partial, vqz_error 
     const uint8_t *p = d->in.data + d->pos;
     uint32_t stored = vqz_load32(p + VQZ_CHUNK_HEADER + size);
     uint32_t computed = vqz_crc32c(d->have_head ? 0 : d->crc, p, VQZ_CHUNK_HEADER + size);
+    if (stored == computed && ends_frame(d) && d->in_frame) {        /* and the chunk's turn comes again */
+        if (partial) emit_frame_end(d, ev);
+        else {
+            vqz_fail(&d->damage, VQZ_ERR_CORRUPT, d->chunk_offset, "%.4s chunk at offset %llu: it comes after %u of %u TILE chunks of a frame%s", (const char *)d->chunk.type,
+                     (ull)d->chunk_offset, d->next, d->chunks, d->next == d->chunks ? ", before PHSH" : "");
+            emit_damaged(d, ev);
+        }
+        return VQZ_OK;
+    }
     vqz_status s = stored == computed ? read_chunk(d, ev, partial, p + VQZ_CHUNK_HEADER, size, e) : crc_error(stored, computed, e);
-    bool spoilt = s == VQZ_ERR_CHECKSUM || s == VQZ_ERR_CORRUPT;
-    if (s != VQZ_OK && !(spoilt && partial && d->have_head)) return s;
+    bool left_out = is_damage(s) && s != VQZ_ERR_VERSION && partial && d->have_head && !d->head.sequence;
+    if (s != VQZ_OK && !left_out) return s;
     d->pos += size + VQZ_CHUNK_OVERHEAD;
     d->state = AT_CHUNK;
     return VQZ_OK;
@@ -285,21 +452,64 @@ static vqz_status step(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) 
     return VQZ_END;
 }
 
-vqz_status vqz_demux_next(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
-    vqz_error *kept = &d->error;
-    *ev = (vqz_event){0};
-    if (!kept->status) {
-        vqz_error reason;
-        vqz_status s;
-        do s = step(d, ev, partial, &reason);
-        while (s == VQZ_OK && ev->kind == VQZ_EV_NONE);
-        if (s == VQZ_OK || s == VQZ_AGAIN || s == VQZ_END) return s;
-        *ev = (vqz_event){0};
-        if (reason.offset != VQZ_NO_OFFSET) *kept = reason;
-        else if (d->chunk.named)
-            vqz_fail(kept, s, d->chunk_offset, "%.4s chunk at offset %llu: %s", (const char *)d->chunk.type,
-                     (ull)d->chunk_offset, reason.text);
-        else vqz_fail(kept, s, d->chunk_offset, "chunk at offset %llu: %s", (ull)d->chunk_offset, reason.text);
+static void describe(const vqz_demux *d, const vqz_error *reason, vqz_error *to) {
+    char type[5] = {0};
+    if (reason->offset != VQZ_NO_OFFSET) *to = *reason;
+    else {
+        if (d->chunk.named) memcpy(type, d->chunk.type, 4);
+        vqz_fail(to, reason->status, d->chunk_offset, "%s%schunk at offset %llu: %s", type, *type ? " " : "", (ull)d->chunk_offset, reason->text);
     }
-    return vqz_fail(e, kept->status, kept->offset, "%s", kept->text);
+}
+
+/* In a sequence, damage costs the frame in which it is. False: it is the end. Without an event: something was left out, the frame goes on. */
+static bool recover(vqz_demux *d, vqz_event *ev, bool partial, const vqz_error *reason) {
+    bool early = !d->head_sent && (d->chunk.kind < VQZ_CHUNK_FRAME || reason->status == VQZ_ERR_VERSION);   /* it belongs to no frame */
+    if (!d->have_head || !d->head.sequence || early) return false;
+    if (reason->status == VQZ_ERR_TRUNCATED && d->packets) {
+        d->damage = *reason;
+        emit_damaged(d, ev);
+        drop_packet(d);
+        return true;
+    }
+    if (!is_damage(reason->status)) return false;
+    if (ends_frame(d) && d->in_frame) {      /* the chunk is another frame's, or nobody's */
+        vqz_fail(&d->damage, VQZ_ERR_CORRUPT, d->chunk_offset, "chunk at offset %llu: the frame before has %u of %u TILE chunks", (ull)d->chunk_offset, d->next, d->chunks);
+        if (partial) emit_frame_end(d, ev);
+        else emit_damaged(d, ev);
+        d->state = AT_CHUNK;
+        return true;
+    }
+    if (d->chunk.kind == VQZ_CHUNK_INDEX && !d->spoilt) return false;
+    bool whole = d->state == IN_CHUNK;       /* all of it was read before it turned out to be wrong */
+    bool again = !whole || may_read_again(d, d->chunk.length);
+    if (partial && d->in_frame && reason->status != VQZ_ERR_VERSION) d->spoilt = true;
+    else {
+        describe(d, reason, &d->damage);
+        d->damage_due = !d->head_sent;
+        if (d->damage_due) emit_head(d, ev);
+        else emit_damaged(d, ev);
+    }
+    d->pos += again ? 1 : d->chunk.length + VQZ_CHUNK_OVERHEAD;
+    d->state = LOST;
+    return true;
+}
+
+vqz_status vqz_demux_next(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
+    vqz_error reason;
+    *ev = (vqz_event){0};
+    if (d->damage_due) {
+        d->damage_due = false;
+        emit_damaged(d, ev);
+        return VQZ_OK;
+    }
+    while (!d->error.status) {
+        vqz_status s = step(d, ev, partial, &reason);
+        if (s == VQZ_AGAIN || s == VQZ_END) return s;
+        if (s != VQZ_OK) {
+            *ev = (vqz_event){0};
+            if (!recover(d, ev, partial, &reason)) describe(d, &reason, &d->error);
+        }
+        if (ev->kind != VQZ_EV_NONE) return VQZ_OK;
+    }
+    return vqz_fail(e, d->error.status, d->error.offset, "%s", d->error.text);
 }

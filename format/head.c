@@ -59,8 +59,9 @@ static void fields(coder *c, vqz_head *h) {
     bits(c, "CICP flag", 5, 1, 0, &has_cicp);
     bits(c, "pixel hash flag", 6, 1, 0, &h->pixel_hash);
     bits(c, "residual flag", 7, 1, 0, &h->residual);
+    bits(c, "sequence flag", 8, 1, 0, &h->sequence);
     if (c->writing) c->size += vqz_store_varint(c->out + c->size, c->flags);
-    else if (c->flags > 255) bad(c, VQZ_ERR_VERSION, "reserved flags", c->flags >> 8, "0 as this version needs them");
+    else if (c->flags > 511) bad(c, VQZ_ERR_VERSION, "reserved flags", c->flags >> 9, "0 as this version needs them");
     number(c, "width", &h->width, 1, UINT32_MAX, 1, "1 or more");
     number(c, "height", &h->height, 1, UINT32_MAX, 1, "1 or more");
     number(c, "tile width", &h->tile_width, 64, VQZ_MAX_SIDE, 64, "a multiple of 64 up to 262144");
@@ -70,6 +71,11 @@ static void fields(coder *c, vqz_head *h) {
     if (has_cicp) {
         bytes(c, h->cicp, sizeof h->cicp);
         if (!vqz_load32(h->cicp)) bad(c, VQZ_ERR_CORRUPT, "CICP", 0, "left out");
+    }
+    if (h->sequence) {
+        number(c, "timebase numerator", &h->timebase_num, 1, VQZ_MAX_TIMEBASE, 1, "1 to 2147483647");
+        number(c, "timebase denominator", &h->timebase_den, 1, VQZ_MAX_TIMEBASE, 1, "1 to 2147483647");
+        number(c, "number of frames", &h->frames, 0, UINT32_MAX, 1, "a number");
     }
     h->quality_x16 = (uint16_t)quality;
 }

@@ -1,5 +1,6 @@
 #include "base/crc32c.h"
 #include "format/chunk.h"
+#include "format/frame.h"
 #include "format/grid.h"
 #include "format/head.h"
 #include "format/index.h"
@@ -10,9 +11,10 @@ struct vqz_mux {
     vqz_buffer out;
     bool taken;                  /* the caller has had what `out` holds */
     uint64_t drained;            /* bytes that have left `out`: its offset in the file */
-    bool writing;                /* between begin and end */
-    vqz_head head;
-    uint32_t next, chunks;       /* TILE chunks written, and how many the picture needs */
+    bool writing, in_frame;      /* between begin and end; a frame's */
+    vqz_head head;               /* the file's; in a frame, with what that has of residuals and hash */
+    vqz_head file_head;
+    uint32_t next, chunks;       /* TILE chunks of the frame: written, and how many it needs */
     vqz_index index;
 };
 
@@ -22,6 +24,7 @@ vqz_status vqz_mux_create(vqz_mux **out, vqz_memory *mem, vqz_error *e) {
     VQZ_TRY(vqz_alloc(mem, &p, 1, sizeof(vqz_mux), e));
     vqz_mux *m = p;
     m->mem = m->out.mem = m->index.entries.mem = mem;
+    m->index.keep = true;
     *out = m;
     return VQZ_OK;
 }
@@ -49,6 +52,15 @@ static vqz_status write_start(vqz_mux *m, const vqz_head *h, const vqz_metadata 
     return meta ? vqz_metadata_write(&m->out, meta, e) : VQZ_OK;
 }
 
+static void begin_frame(vqz_mux *m, const vqz_frame_head *f) {
+    m->head = m->file_head;
+    m->head.pixel_hash = f->pixel_hash;
+    m->head.residual = f->residual;
+    m->next = 0;
+    m->chunks = vqz_grid_chunks(&m->head);
+    m->in_frame = true;
+}
+
 vqz_status vqz_mux_begin(vqz_mux *m, const vqz_head *h, const vqz_metadata *meta, vqz_error *e) {
     if (m->writing) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "a picture was begun before the last one was ended");
     drop_taken(m);
@@ -59,18 +71,36 @@ vqz_status vqz_mux_begin(vqz_mux *m, const vqz_head *h, const vqz_metadata *meta
         return s;
     }
     m->drained = 0 - (uint64_t)start;   /* offsets count from this picture's first byte */
-    m->head = *h;
-    m->next = 0;
-    m->chunks = vqz_grid_chunks(h);
-    m->index.entries.size = 0;
-    m->index.last = 0;
+    m->file_head = *h;
+    vqz_index_reset(&m->index);
     m->writing = true;
+    const vqz_frame_head implied = vqz_frame_implied(h);
+    if (!h->sequence) begin_frame(m, &implied);
+    return VQZ_OK;
+}
+
+vqz_status vqz_mux_frame(vqz_mux *m, const vqz_frame_head *f, vqz_error *e) {
+    if (!m->writing || m->in_frame || !m->file_head.sequence)
+        return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "no frame can begin here");
+    if (m->index.frames && f->pts <= m->index.last_pts)
+        return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "a frame's time is %lld, that of the one before %lld: times must grow", (long long)f->pts,
+                        (long long)m->index.last_pts);
+    if (m->file_head.frames && m->index.frames == m->file_head.frames)
+        return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "more than the %u frames that the head says", m->file_head.frames);
+    drop_taken(m);
+    uint8_t payload[VQZ_FRAME_MAX];
+    vqz_piece piece = {payload, 0};
+    VQZ_TRY(vqz_frame_write(f, &m->file_head, payload, &piece.size, e));
+    uint64_t offset = m->drained + m->out.size;
+    VQZ_TRY(vqz_chunk_write(&m->out, VQZ_CHUNK_FRAME, 0, &piece, 1, e));
+    VQZ_TRY(vqz_index_add_frame(&m->index, offset, f, e));
+    begin_frame(m, f);
     return VQZ_OK;
 }
 
 vqz_status vqz_mux_tile(vqz_mux *m, const vqz_tile_chunk *t, vqz_error *e) {
     const vqz_head *h = &m->head;
-    if (!m->writing || !vqz_grid_has_layer(h, t->layer) || t->index >= vqz_grid_tiles(h) || vqz_grid_ordinal(h, t->index, t->layer) != m->next)
+    if (!m->in_frame || !vqz_grid_has_layer(h, t->layer) || t->index >= vqz_grid_tiles(h) || vqz_grid_ordinal(h, t->index, t->layer) != m->next)
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "layer %u of tile %u is not the next one to be written", t->layer, t->index);
     if (!vqz_grid_payload_ok(h, t->index, t->layer, t->size))
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "%zu bytes are not possible for layer %u of tile %u", t->size, t->layer,
@@ -78,14 +108,14 @@ vqz_status vqz_mux_tile(vqz_mux *m, const vqz_tile_chunk *t, vqz_error *e) {
     drop_taken(m);
     uint8_t key[5];
     const vqz_piece pieces[] = {{key, vqz_store_varint(key, t->index << 2 | t->layer)}, {t->payload, t->size}};
-    if (vqz_grid_tiles(&m->head) > 1) VQZ_TRY(vqz_index_add(&m->index, m->drained + m->out.size, e));
+    if (!h->sequence && vqz_grid_tiles(h) > 1) VQZ_TRY(vqz_index_add(&m->index, m->drained + m->out.size, e));
     VQZ_TRY(vqz_chunk_write(&m->out, VQZ_CHUNK_TILE, 0, pieces, 2, e));
     m->next++;
     return VQZ_OK;
 }
 
-vqz_status vqz_mux_end(vqz_mux *m, const uint64_t *pixel_hash, vqz_error *e) {
-    if (!m->writing) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "no picture has been begun");
+vqz_status vqz_mux_frame_end(vqz_mux *m, const uint64_t *pixel_hash, vqz_error *e) {
+    if (!m->in_frame) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "no frame has been begun");
     if (m->next != m->chunks)
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "%u of %u TILE chunks have been written", m->next, m->chunks);
     if (!pixel_hash != !m->head.pixel_hash)
@@ -98,7 +128,18 @@ vqz_status vqz_mux_end(vqz_mux *m, const uint64_t *pixel_hash, vqz_error *e) {
         const vqz_piece piece = {hash, sizeof hash};
         VQZ_TRY(vqz_chunk_write(&m->out, VQZ_CHUNK_HASH, 0, &piece, 1, e));
     }
-    if (vqz_grid_tiles(&m->head) > 1) VQZ_TRY(vqz_index_write(&m->index, &m->out, e));
+    m->in_frame = false;
+    return VQZ_OK;
+}
+
+vqz_status vqz_mux_end(vqz_mux *m, const uint64_t *pixel_hash, vqz_error *e) {
+    const vqz_head *h = &m->file_head;
+    if (!m->writing) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "no picture has been begun");
+    if (m->in_frame) VQZ_TRY(vqz_mux_frame_end(m, pixel_hash, e));
+    if (h->sequence && (!m->index.frames || (h->frames && m->index.frames != h->frames)))
+        return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "%u frames have been written, %u are needed", m->index.frames, h->frames ? h->frames : 1);
+    drop_taken(m);
+    if (h->sequence || vqz_grid_tiles(h) > 1) VQZ_TRY(vqz_index_write(&m->index, h, &m->out, e));
     m->writing = false;
     return VQZ_OK;
 }

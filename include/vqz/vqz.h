@@ -60,6 +60,7 @@ typedef enum vqz_layout { VQZ_GRAY = 1, VQZ_GRAYA = 2, VQZ_RGB = 3, VQZ_RGBA = 4
 
 #define VQZ_MAX_SIDE 262144u              /* 2^18 */
 #define VQZ_MAX_PIXELS 268435456u         /* 2^28 */
+#define VQZ_MAX_TIMEBASE 2147483647u      /* 2^31 - 1 */
 
 /* Metadata blobs travel unchanged. Pointers are borrowed: for the encoder until vqz_encoder_begin
  * returns, from the decoder until it is closed. */
@@ -75,6 +76,36 @@ typedef struct vqz_image_info {
     uint8_t cicp[4];                      /* ITU-T H.273 primaries, transfer, matrix, full range; all 0: not given (sRGB) */
     vqz_metadata meta;
 } vqz_image_info;
+
+/* ---- sequences: several pictures of one kind in one file, each at its time ------------------------- */
+typedef struct vqz_timing {
+    uint32_t timebase_num, timebase_den;  /* seconds in a unit of time, 1..VQZ_MAX_TIMEBASE each: 1/25, 1001/30000, 1/90000 */
+    uint32_t frames;                      /* how many there are; 0: not known. From a file it is a claim until the end has been read */
+} vqz_timing;
+
+typedef struct vqz_frame {
+    uint64_t number;                      /* counted from 0, damaged ones too */
+    uint64_t offset;                      /* in the input, or among the bytes of all packets */
+    int64_t pts;                          /* when it is shown, in units of time; grows from frame to frame. A still has 0 */
+    uint64_t duration;                    /* 0: not known */
+    uint32_t key;                         /* 1: decoding can begin here (now always) */
+    uint16_t quality_x16;
+    vqz_status status;                    /* an error: not even this description can be read, and all but number and offset is 0 */
+} vqz_frame;
+
+/* A sequence in pieces for a host that has a container of its own: a header (libavcodec's extradata), then a packet for each frame, which
+ * needs nothing but the header. Header, frames and trailer one after the other are the file. */
+typedef enum vqz_packet_kind { VQZ_PACKET_HEADER = 0, VQZ_PACKET_FRAME = 1, VQZ_PACKET_TRAILER = 2 } vqz_packet_kind;
+typedef struct vqz_packet {
+    vqz_packet_kind kind;
+    const uint8_t *data;                  /* valid until the next call on the object it came from */
+    size_t size;
+    int64_t pts;                          /* of a frame, as in vqz_frame */
+    uint64_t duration;
+    uint32_t key;
+    uint64_t offset;                      /* from a splitter: in its input */
+    vqz_status status;                    /* from a splitter: an error is why a frame cannot be had; data is then NULL */
+} vqz_packet;
 
 /* ---- models ---------------------------------------------------------------------------------- */
 typedef struct vqz_model vqz_model;
@@ -146,6 +177,15 @@ VQZ_API vqz_status vqz_encoder_send_rows(vqz_encoder *enc, const uint8_t *pixels
 /* The next piece of the file. *data stays valid until the next call on this encoder. VQZ_AGAIN: send
  * more rows. VQZ_END: the file is complete; vqz_encoder_begin may start another one. */
 VQZ_API vqz_status vqz_encoder_receive(vqz_encoder *enc, const uint8_t **data, size_t *size);
+
+/* A sequence instead of a picture: begin_sequence, then for each frame begin_frame and send_rows with all its rows, then end_sequence. All output
+ * must have been received before begin_frame and end_sequence, which else do nothing and return VQZ_AGAIN; so one frame at most is held. pts
+ * must grow, |pts| and the end of a frame stay below 2^61. After a wrong pts (VQZ_ERR_ARGUMENT) the sequence can go on. */
+VQZ_API vqz_status vqz_encoder_begin_sequence(vqz_encoder *enc, const vqz_image_info *info, const vqz_timing *timing);
+VQZ_API vqz_status vqz_encoder_begin_frame(vqz_encoder *enc, int64_t pts, uint64_t duration);
+VQZ_API vqz_status vqz_encoder_end_sequence(vqz_encoder *enc);
+/* Instead of vqz_encoder_receive: the header, whole frames, the trailer. VQZ_AGAIN and VQZ_END as there. */
+VQZ_API vqz_status vqz_encoder_receive_packet(vqz_encoder *enc, vqz_packet *packet);
 VQZ_API const vqz_error *vqz_encoder_error(const vqz_encoder *enc);
 VQZ_API void vqz_encoder_close(vqz_encoder *enc); /* NULL is allowed */
 
@@ -161,6 +201,8 @@ typedef struct vqz_file_info {
     uint8_t major, minor;
     uint16_t quality_x16;                 /* as asked for when encoding, in 1/16; informative */
     uint64_t peak_memory;                 /* bytes that decoding will allocate; 0 where the model is unknown */
+    uint32_t sequence;                    /* 1: any number of frames; 0: a still picture, which is one */
+    vqz_timing timing;                    /* of a sequence */
 } vqz_file_info;
 
 typedef struct vqz_band {
@@ -179,10 +221,56 @@ VQZ_API vqz_status vqz_decoder_send(vqz_decoder *dec, const uint8_t *data, size_
 VQZ_API vqz_status vqz_decoder_flush(vqz_decoder *dec);
 /* VQZ_AGAIN until the header, metadata included, is complete. */
 VQZ_API vqz_status vqz_decoder_info(vqz_decoder *dec, vqz_file_info *info);
-/* The next band of rows, or VQZ_AGAIN, VQZ_END or an error. After an error nothing more is delivered. */
+/* The next band of rows, or VQZ_AGAIN, VQZ_END or an error. After an error nothing more is delivered of this picture. Without
+ * vqz_decoder_next_frame, the picture is the first one of the file. */
 VQZ_API vqz_status vqz_decoder_receive(vqz_decoder *dec, vqz_band *band);
+/* Goes to the next frame, the first one at first, and says what it is; what has not been received of the one before is left out. Its bands come from
+ * vqz_decoder_receive, which gives VQZ_END behind the last one, or an error: that costs this frame, and the next one may be asked for. VQZ_END:
+ * there are no more frames. An error of this function is final, but for vqz_decoder_seek after VQZ_ERR_TRUNCATED. */
+VQZ_API vqz_status vqz_decoder_next_frame(vqz_decoder *dec, vqz_frame *frame);
+/* Instead of vqz_decoder_send: a whole packet, first the header. Frames may come from anywhere in the sequence. VQZ_AGAIN then means that
+ * the packet has been used up; what was not received of it before the next one is left out. */
+VQZ_API vqz_status vqz_decoder_send_packet(vqz_decoder *dec, const uint8_t *data, size_t size);
+/* In a sequence whose header has been read: the next bytes to be sent are those from `offset` on, where a frame begins (vqz_toc). Go on with
+ * vqz_decoder_next_frame. */
+VQZ_API vqz_status vqz_decoder_seek(vqz_decoder *dec, uint64_t offset);
 VQZ_API const vqz_error *vqz_decoder_error(const vqz_decoder *dec);
 VQZ_API void vqz_decoder_close(vqz_decoder *dec); /* NULL is allowed */
+
+/* ---- from file to packets, and where frames are ------------------------------------------------- */
+/* Takes a file apart without decoding it: the header, then each frame. Of a still, the rest of the file is the one frame. */
+typedef struct vqz_splitter vqz_splitter;
+VQZ_API vqz_status vqz_splitter_open(vqz_splitter **split, const vqz_settings *settings, vqz_error *error);
+VQZ_API vqz_status vqz_splitter_send(vqz_splitter *split, const uint8_t *data, size_t size);
+VQZ_API vqz_status vqz_splitter_flush(vqz_splitter *split);
+/* VQZ_AGAIN, VQZ_END and errors as with vqz_decoder_next_frame. */
+VQZ_API vqz_status vqz_splitter_receive(vqz_splitter *split, vqz_packet *packet);
+VQZ_API const vqz_error *vqz_splitter_error(const vqz_splitter *split);
+VQZ_API void vqz_splitter_close(vqz_splitter *split); /* NULL is allowed */
+
+/* The index at the end of a sequence: from the last VQZ_TAIL_SIZE bytes of the file, how many of its last bytes are the index. */
+#define VQZ_TAIL_SIZE 8
+VQZ_API uint32_t vqz_toc_size(const uint8_t tail[VQZ_TAIL_SIZE]);
+
+typedef struct vqz_toc {
+    uint32_t frames;
+    int64_t start, end;                   /* pts of the first frame; pts and duration of the last one, together */
+    uint32_t indexed;                     /* 0: where frames are is not said; they can only be found by reading on */
+    uint32_t next;                        /* number of the frame that vqz_toc_next gives next */
+    const uint8_t *at;
+    size_t left;
+    uint64_t offset;
+    int64_t pts;
+} vqz_toc;
+typedef struct vqz_toc_entry {
+    uint64_t offset;                      /* for vqz_decoder_seek */
+    int64_t pts;
+    uint32_t key;
+} vqz_toc_entry;
+/* `data` are those bytes; they must stay while *toc is used. Any error means that there is no index to be used. */
+VQZ_API vqz_status vqz_toc_open(vqz_toc *toc, const uint8_t *data, size_t size, vqz_error *error);
+/* The next frame; VQZ_END behind the last one. */
+VQZ_API vqz_status vqz_toc_next(vqz_toc *toc, vqz_toc_entry *entry);
 
 /* Cheap look at the first bytes: VQZ_OK a vqz file of a known major version, VQZ_AGAIN: more bytes are needed to tell, else the error. */
 VQZ_API vqz_status vqz_probe(const uint8_t *data, size_t size);
