@@ -6,7 +6,10 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-enum { MAX_SCANS = 200 };        /* a progressive file with thousands of scans costs minutes and shows nothing more */
+enum {
+    MAX_SCANS = 200,             /* a progressive file with thousands of scans costs minutes and shows nothing more */
+    MAX_HEADER = 64 << 20        /* bytes before the pixels: libjpeg keeps all EXIF, XMP and ICC markers, which it counts nowhere */
+};
 
 typedef struct jpeg_reader {
     image_reader base;
@@ -20,7 +23,8 @@ typedef struct jpeg_reader {
     uint8_t *rows, *raw;         /* raw: one CMYK row */
     size_t stride;
     uint32_t y, batch;
-    bool created, inverted;
+    uint64_t header_limit;
+    bool created, inverted, header_done;
 } jpeg_reader;
 
 static bool jpeg_probe(const uint8_t *p, size_t n) { return n >= 3 && p[0] == 0xff && p[1] == 0xd8 && p[2] == 0xff; }
@@ -31,7 +35,13 @@ static void jpeg_failed(j_common_ptr c) {
     jpeg_reader *r = c->client_data;
     char text[JMSG_LENGTH_MAX];
     c->err->format_message(c, text);
-    if (r->error.status == VQZ_OK) cli_fail(&r->error, VQZ_ERR_CORRUPT, jpeg_offset(r), "bad JPEG: %.150s", text);
+    const int code = c->err->msg_code;
+    if (r->error.status != VQZ_OK) longjmp(r->jump, 1);
+    if (code == JERR_OUT_OF_MEMORY) cli_fail(&r->error, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    else if (code == JERR_NO_BACKING_STORE)      /* what libjpeg wants to do with a picture above its limit */
+        cli_fail(&r->error, VQZ_ERR_LIMIT, NO_OFFSET, "a progressive JPEG of %ux%u pixels needs more than %ld bytes (--memory)", r->jpeg.image_width,
+                 r->jpeg.image_height, r->jpeg.mem->max_memory_to_use);
+    else cli_fail(&r->error, VQZ_ERR_CORRUPT, jpeg_offset(r), "bad JPEG: %.150s", text);
     longjmp(r->jump, 1);
 }
 
@@ -52,6 +62,10 @@ static boolean jpeg_fill(j_decompress_ptr d) {
     jpeg_reader *r = d->client_data;
     source *in = r->base.in;
     r->input.bytes_in_buffer = 0;
+    if (!r->header_done && source_offset(in) > r->header_limit) {
+        cli_fail(&r->error, VQZ_ERR_LIMIT, source_offset(in), "the JPEG has more than %llu bytes before its pixels", (unsigned long long)r->header_limit);
+        longjmp(r->jump, 1);
+    }
     if (in->pos == in->end && !source_fill(in)) {
         source_short(in, &r->error);
         longjmp(r->jump, 1);
@@ -124,7 +138,9 @@ static vqz_status open_jpeg(jpeg_reader *r, const image_config *config, vqz_erro
     d->mem->max_memory_to_use = (long)(config->settings.max_memory < INT32_MAX ? config->settings.max_memory : INT32_MAX);
     jpeg_save_markers(d, JPEG_APP0 + 1, 0xffff);
     jpeg_save_markers(d, JPEG_APP0 + 2, 0xffff);
+    r->header_limit = config->settings.max_memory < MAX_HEADER ? config->settings.max_memory : MAX_HEADER;
     jpeg_read_header(d, TRUE);
+    r->header_done = true;
     vqz_status s = image_check_size(d->image_width, d->image_height, config, e);
     if (s != VQZ_OK) return s;
     bool gray = d->jpeg_color_space == JCS_GRAYSCALE,

@@ -2,16 +2,23 @@
 #include "cli/image.h"
 #include "cli/image_png.h"
 #include <setjmp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* What is more than a vqz file could hold is refused early: a chunk, and all that libpng keeps at once. */
+enum { CHUNK_LIMIT = 8 << 20, CHUNKS_KEPT = 32, LIBPNG_MEMORY = 64 << 20 };
+
 typedef struct png_reader {
     image_reader base;
+    uint64_t used, limit;        /* bytes that libpng and its zlib hold; the first failure to get more */
+    vqz_status memory;
     png_structp png;
     png_infop png_info;
     vqz_error error;             /* of the call that longjmp left */
     char warning[96];            /* the last one: libpng gives the reason of an error as a warning before it */
+    char left_out[96];           /* the last one about a chunk of metadata */
     uint8_t *rows;
     size_t stride;
     uint32_t y, batch;           /* rows delivered; rows that `rows` holds */
@@ -20,17 +27,52 @@ typedef struct png_reader {
 
 static bool png_probe(const uint8_t *p, size_t n) { return n >= 8 && png_sig_cmp(p, 0, 8) == 0; }
 
+/* The size stands before each block. */
+typedef union png_block { size_t size; max_align_t align; } png_block;
+
+static png_voidp png_get_memory(png_structp png, png_alloc_size_t size) {
+    png_reader *r = png_get_mem_ptr(png);
+    png_block *b = size <= r->limit - r->used ? malloc(sizeof *b + size) : NULL;
+    if (!b) {
+        if (r->memory == VQZ_OK) r->memory = size <= r->limit - r->used ? VQZ_ERR_MEMORY : VQZ_ERR_LIMIT;
+        return NULL;
+    }
+    b->size = size;
+    r->used += size;
+    return b + 1;
+}
+
+static void png_drop_memory(png_structp png, png_voidp p) {
+    png_reader *r = png_get_mem_ptr(png);
+    if (!p) return;
+    png_block *b = (png_block *)p - 1;
+    r->used -= b->size;
+    free(b);
+}
+
+/* libpng leaves out what it finds no memory for, or calls the file bad: neither is true. */
+static vqz_status memory_failed(png_reader *r, vqz_error *e) {
+    if (r->memory == VQZ_ERR_LIMIT)
+        cli_fail(e, VQZ_ERR_LIMIT, source_offset(r->base.in), "libpng needs more than %llu bytes beside the picture", (unsigned long long)r->limit);
+    else if (r->memory != VQZ_OK) cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    return r->memory;
+}
+
 static void png_failed(png_structp png, png_const_charp text) {
     png_reader *r = png_get_error_ptr(png);
-    if (r->error.status == VQZ_OK)
+    if (r->error.status == VQZ_OK && memory_failed(r, &r->error) == VQZ_OK)
         cli_fail(&r->error, VQZ_ERR_CORRUPT, source_offset(r->base.in), "bad PNG: %s%s%s%s", text,
                  r->warning[0] ? " (" : "", r->warning, r->warning[0] ? ")" : "");
     png_longjmp(png, 1);
 }
 
+static const char *const metadata_chunks[] = {"iCCP", "eXIf", "iTXt", NULL};
+
 static void png_warned(png_structp png, png_const_charp text) {
     png_reader *r = png_get_error_ptr(png);
     snprintf(r->warning, sizeof r->warning, "%s", text);
+    for (const char *const *c = metadata_chunks; *c; c++)
+        if (strncmp(text, *c, 4) == 0) snprintf(r->left_out, sizeof r->left_out, "%s", text);
 }
 
 static void png_take(png_structp png, png_bytep to, size_t n) {
@@ -83,8 +125,14 @@ static void collect_metadata(png_reader *r) {
     for (int i = 0; i < count; i++)
         if (strcmp(text[i].key, PNG_XMP_KEY) == 0 && !info->meta.xmp) {
             info->meta.xmp = (const uint8_t *)text[i].text;
-            info->meta.xmp_size =
-                text[i].compression >= PNG_ITXT_COMPRESSION_NONE ? text[i].itxt_length : text[i].text_length;
+            info->meta.xmp_size = text[i].itxt_length;
+        }
+    const void *const kept[] = {info->meta.icc, info->meta.exif, info->meta.xmp};
+    for (int i = 0; metadata_chunks[i]; i++)
+        if (strncmp(r->left_out, metadata_chunks[i], 4) == 0 && !kept[i]) {
+            char note[112];
+            snprintf(note, sizeof note, "left out: %s", r->left_out);
+            image_note(&r->base, note);
         }
 #ifdef PNG_cICP_SUPPORTED
     png_get_cICP(r->png, r->png_info, &info->cicp[0], &info->cicp[1], &info->cicp[2], &info->cicp[3]);
@@ -117,6 +165,9 @@ static void read_rows(png_reader *r, uint32_t first, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) png_read_row(r->png, r->rows + (size_t)(first + i) * r->stride, NULL);
 }
 
+/* Chunks that libpng would parse and keep for nobody; text chunks can grow a thousandfold. XMP stands in iTXt. */
+static const png_byte unwanted[] = "tEXt\0zTXt\0sPLT\0hIST\0pCAL\0sCAL\0pHYs\0oFFs\0tIME\0bKGD\0sBIT\0cHRM";
+
 static vqz_status open_steps(png_reader *r, const image_config *config, vqz_error *e) {
     if (setjmp(png_jmpbuf(r->png))) {
         *e = r->error;
@@ -125,8 +176,9 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
     bool late = metadata_may_be_late(r->base.in);
     png_set_read_fn(r->png, r, png_take);
     png_set_user_limits(r->png, VQZ_MAX_SIDE, VQZ_MAX_SIDE);
-    png_set_chunk_malloc_max(r->png, 16u << 20);
-    png_set_chunk_cache_max(r->png, 256);
+    png_set_chunk_malloc_max(r->png, CHUNK_LIMIT);
+    png_set_chunk_cache_max(r->png, CHUNKS_KEPT);
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, unwanted, sizeof unwanted / 5);
 #ifndef PNG_cICP_SUPPORTED
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_ALWAYS, (png_const_bytep)"cICP", 1);
 #endif
@@ -152,6 +204,7 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
         for (int pass = 0; pass < passes; pass++) read_rows(r, 0, height);
         png_read_end(r->png, r->png_info);
     }
+    if (memory_failed(r, e) != VQZ_OK) return e->status;
     collect_metadata(r);
     return VQZ_OK;
 }
@@ -161,9 +214,10 @@ static vqz_status png_open(image_reader **out, source *in, const image_config *c
     if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     r->base.ops = &image_png_reader;
     r->base.in = in;
-    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, png_failed, png_warned);
+    r->limit = config->settings.max_memory < LIBPNG_MEMORY ? config->settings.max_memory : LIBPNG_MEMORY;
+    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, png_failed, png_warned, r, png_get_memory, png_drop_memory);
     r->png_info = r->png ? png_create_info_struct(r->png) : NULL;
-    vqz_status s = r->png_info ? open_steps(r, config, e) : cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    vqz_status s = r->png_info ? open_steps(r, config, e) : memory_failed(r, e);
     if (s != VQZ_OK) png_close(&r->base);
     else *out = &r->base;
     return s;

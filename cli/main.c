@@ -1,5 +1,7 @@
 /* vqz: the command-line program. It uses the public interface of the library only. */
 #include "cli/commands.h"
+#include <errno.h>
+#include <string.h>
 
 static void print_version(void) {
     printf("vqz %s\nkernels: %s; this machine and build have", vqz_version(), vqz_cpu_name(vqz_cpu_pick(VQZ_CPU_AUTO)));
@@ -25,8 +27,8 @@ int main(int argc, char **argv) {
         break;
     case PARSE_FAILED: break;
     }
-    if (fflush(stdout) != 0 && code == EXIT_DONE) {
-        fprintf(stderr, "vqz: cannot write to standard output\n");
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
+        fprintf(stderr, "vqz: cannot write to standard output: %s\n", strerror(errno));
         code = EXIT_FAILED;
     }
     return code;

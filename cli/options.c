@@ -13,7 +13,7 @@ enum {
 };
 enum {
     OPT_TUNE = 256, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
-    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX
+    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME
 };
 
 const option_row option_table[] = {
@@ -24,6 +24,7 @@ const option_row option_table[] = {
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
     {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},
     {'f', "force", NULL, E | D, "without -o: replace files that exist"},
+    {OPT_RESUME, "resume", NULL, E | D, "skip files whose output exists and is not older: goes on with a folder after an interruption"},
     {OPT_FORMAT, "format", "TYPE", D, "png, ppm, pgm, pnm, pam or y4m; default: by the name of OUT, else png"},
     {OPT_PNG_LEVEL, "png-level", "N", D, "zlib level of PNG files, 0 (fastest) to 9 (smallest); default 1"},
     {OPT_STORED, "stored-orientation", NULL, D, "leave the pixels as stored and keep the orientation in EXIF"},
@@ -205,6 +206,7 @@ static const char *apply(options *o, int id, const char *arg) {
         break;
     case 'v': o->verbose = true; break;
     case OPT_QUIET: o->quiet = true; break;
+    case OPT_RESUME: o->resume = true; break;
     case OPT_SANDBOX: o->sandbox = true; break;
     case OPT_MAN: o->man = true; break;
     }

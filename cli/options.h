@@ -24,7 +24,7 @@ typedef struct options {
     const char *output;          /* NULL: beside the input */
     const char *model;           /* file name, or NULL */
     image_format format;
-    bool strip, force, json, stored_orientation, quiet, verbose, man, sandbox;
+    bool strip, force, resume, json, stored_orientation, quiet, verbose, man, sandbox;
     char **inputs;
     int input_count;
 } options;

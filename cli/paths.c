@@ -208,12 +208,18 @@ void jobs_free(job_list *l) {
     *l = (job_list){0};
 }
 
+bool job_is_done(const job *j, const options *o) {
+    struct stat in, out;
+    return o->resume && !j->clash && j->out && stat(j->in, &in) == 0 && lstat(j->out, &out) == 0 && S_ISREG(out.st_mode) &&
+           (out.st_mtim.tv_sec > in.st_mtim.tv_sec || (out.st_mtim.tv_sec == in.st_mtim.tv_sec && out.st_mtim.tv_nsec >= in.st_mtim.tv_nsec));
+}
+
 vqz_status job_open_output(const job *j, const options *o, const source *in, sink *out, vqz_error *e) {
     struct stat st;
-    if (j->clash) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s is already made from %s", j->out, j->clash->in);
+    if (j->clash) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s is already made from %s", path_tail(j->out), path_tail(j->clash->in));
     if (j->derived && !o->force && lstat(j->out, &st) == 0)
-        return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s exists; use -f to replace it or -o for another name", j->out);
+        return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s exists; use -f to replace it or -o for another name", path_tail(j->out));
     vqz_status s = j->named ? sink_open(out, j->out, e) : sink_open_below(out, j->out, j->root, e);
     if (s != VQZ_OK || !sink_replaces(out, in)) return s;
-    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the output %s is the same file; use another name", j->out);
+    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the output %s is the same file; use another name", path_tail(j->out));
 }

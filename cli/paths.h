@@ -21,6 +21,8 @@ typedef struct job_list {
  * picture type that vqz encodes. EXIT_DONE or, after a message, EXIT_USAGE. */
 int jobs_make(job_list *l, const options *o, const char *input, const char *extension);
 void jobs_free(job_list *l);
+/* Whether --resume leaves this job out. */
+bool job_is_done(const job *j, const options *o);
 /* Opens the output where it may be written now. */
 vqz_status job_open_output(const job *j, const options *o, const source *in, sink *out, vqz_error *e);
 #endif

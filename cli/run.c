@@ -63,6 +63,10 @@ static int run_jobs(run *r, const job_list *l) {
         sink_open_memory(&t.out);
         *r->done = (outcome){.error.offset = NO_OFFSET};
         progress_line(&p, t.j->in);
+        if (job_is_done(t.j, r->o)) {
+            report_result(&p, "%s: %s exists already", t.j->in, t.j->out);
+            continue;
+        }
         if (run_task(r, &t, &e) == VQZ_OK) {
             report(&p, &t, start);
         } else {

@@ -76,7 +76,7 @@ static int create_temp(sink *s, mode_t mode) {
 /* ---- opening ---- */
 static vqz_status open_failed(sink *s, const char *path, const char *why, vqz_error *e) {
     sink_close(s);
-    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write %s: %s", path, why);
+    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write %s: %s", path_tail(path), why);
 }
 
 static vqz_status start(sink *s, const char *path, vqz_error *e) {
@@ -258,7 +258,7 @@ bool sink_write(sink *s, const void *data, size_t size) {
 
 vqz_status sink_failed(const sink *s, vqz_error *e) {
     return cli_fail(e, s->error == ENOMEM ? VQZ_ERR_MEMORY : VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write%s%s: %s", s->path ? " " : "",
-                    s->path ? s->path : "", strerror(s->error));
+                    s->path ? path_tail(s->path) : "", strerror(s->error));
 }
 
 vqz_status sink_flush(sink *s, vqz_error *e) {
@@ -266,10 +266,19 @@ vqz_status sink_flush(sink *s, vqz_error *e) {
     return s->error ? sink_failed(s, e) : VQZ_OK;
 }
 
+/* Without it, a loss of power may leave an empty file under the final name. File systems without it say so. */
+static bool reach_disk(int fd) {
+    int result;
+    do result = fdatasync(fd);
+    while (result != 0 && errno == EINTR);
+    return result == 0 || errno == EINVAL || errno == ENOSYS || errno == ENOTSUP;
+}
+
 vqz_status sink_commit(sink *s, vqz_error *e) {
     if (sink_flush(s, e) != VQZ_OK) return e->status;
+    if (s->temp && !reach_disk(s->fd)) s->error = errno;
     if (s->fd > STDERR_FILENO) {
-        if (close(s->fd) != 0 && errno != EINTR) s->error = errno;
+        if (close(s->fd) != 0 && errno != EINTR && !s->error) s->error = errno;
         s->fd = -1;
     }
     if (s->temp && !s->error) {

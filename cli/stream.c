@@ -19,6 +19,14 @@ vqz_status cli_fail(vqz_error *e, vqz_status status, uint64_t offset, const char
     return status;
 }
 
+const char *path_tail(const char *path) {
+    enum { MOST = 80 };
+    const size_t n = strlen(path);
+    if (n <= MOST) return path;
+    const char *tail = path + n - MOST, *slash = strchr(tail, '/');
+    return slash && slash[1] ? slash + 1 : tail;
+}
+
 /* ---- source ---- */
 vqz_status source_open(source *s, const char *path, vqz_error *e) {
     *s = (source){.fd = STDIN_FILENO};

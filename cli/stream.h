@@ -12,6 +12,9 @@
 vqz_status cli_fail(vqz_error *e, vqz_status status, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The end of a name that would leave no room for the reason in an error's text: at most 80 bytes, whole parts where that is possible. */
+const char *path_tail(const char *path);
+
 typedef struct source {
     const uint8_t *data;         /* bytes not yet read: data[pos..end) */
     size_t pos, end;
