@@ -52,7 +52,9 @@ uint8_t fuzz_byte(fuzz_bytes *b) {
 
 /* ---- budget ---- */
 #ifdef MEASURE_MEMORY
-#include <sanitizer/allocator_interface.h>
+/* of sanitizer/allocator_interface.h, which gcc does not bring */
+int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t), void (*freed)(const volatile void *));
+size_t __sanitizer_get_allocated_size(const volatile void *p);
 static _Atomic int64_t live, most;
 
 static void allocated(const volatile void *p, size_t n) {
@@ -62,7 +64,7 @@ static void allocated(const volatile void *p, size_t n) {
 }
 
 static void freed(const volatile void *p) {
-    if (p) atomic_fetch_sub(&live, (int64_t)__sanitizer_get_allocated_size((const void *)(uintptr_t)p));
+    if (p) atomic_fetch_sub(&live, (int64_t)__sanitizer_get_allocated_size(p));
 }
 #endif
 
