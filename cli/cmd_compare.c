@@ -22,6 +22,7 @@ static bool load_side(side *to, const char *path, const options *o) {
         return false;
     }
     s = image_reader_open(&r, &in, &o->config, &e);
+    if (s == VQZ_OK && r->moving) s = cli_fail(&e, VQZ_ERR_ARGUMENT, NO_OFFSET, "has several frames: single pictures can be compared");
     if (s == VQZ_OK) {
         to->vqz = r->ops == &image_vqz_reader;
         if (!to->vqz) r->info.orientation = exif_orientation(r->info.meta.exif, r->info.meta.exif_size);

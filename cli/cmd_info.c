@@ -1,6 +1,8 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/run.h"
+#include <stdlib.h>
+#include <unistd.h>
 
 const char *layout_name(vqz_layout l) {
     static const char *const names[] = {"?", "gray", "gray+alpha", "RGB", "RGBA"};
@@ -15,15 +17,44 @@ vqz_status open_vqz(image_reader **r, source *in, const options *o, vqz_error *e
     return s;
 }
 
+/* How many frames there are and how long they last: from the index, where there is one, else what the header says. */
+typedef struct length {
+    uint64_t frames;             /* 0: not known */
+    double seconds;              /* below 0: not known */
+} length;
+
+static length length_of(const image_reader *r) {
+    const source *in = r->in;
+    uint8_t tail[VQZ_TAIL_SIZE], *data = NULL;
+    vqz_toc toc;
+    length l = {r->timing.frames, -1};
+    uint32_t size = 0;
+    if (in->regular && in->size > sizeof tail && pread(in->fd, tail, sizeof tail, (off_t)(in->size - sizeof tail)) == (ssize_t)sizeof tail)
+        size = vqz_toc_size(tail);
+    if (size && size < in->size) data = malloc(size);
+    if (data && pread(in->fd, data, size, (off_t)(in->size - size)) == (ssize_t)size && vqz_toc_open(&toc, data, size, NULL) == VQZ_OK) {
+        l.frames = toc.frames;
+        l.seconds = (double)(toc.end - toc.start) * r->timing.timebase_num / r->timing.timebase_den;
+    }
+    free(data);
+    return l;
+}
+
 static void print_text(const char *name, const image_reader *r, uint64_t bytes, const char *model) {
     const vqz_file_info *f = &r->file;
     const vqz_image_info *im = &f->image;
     const char *const turns[] = {"",           "",           "mirrored",    "rotated 180", "flipped",
                                  "transposed", "rotated 90", "transversed", "rotated 270"};
+    const length l = r->moving ? length_of(r) : (length){1, -1};
     printf("%s: %ux%u %s\n", name, im->width, im->height, layout_name(im->layout));
-    if (bytes)
+    if (bytes && l.frames)
         printf("  size         %llu bytes, %.3f bits per pixel\n", (unsigned long long)bytes,
-               (double)bytes * 8 / ((double)im->width * im->height));
+               (double)bytes * 8 / ((double)im->width * im->height * (double)l.frames));
+    else if (bytes) printf("  size         %llu bytes\n", (unsigned long long)bytes);
+    if (r->moving && l.frames) printf("  frames       %llu\n", (unsigned long long)l.frames);
+    else if (r->moving) printf("  frames       not known without reading on\n");
+    if (r->moving) printf("  timebase     %u/%u s\n", r->timing.timebase_num, r->timing.timebase_den);
+    if (l.seconds >= 0) printf("  duration     %.3f s\n", l.seconds);
     printf("  quality      %g\n", f->quality_x16 / 16.0);
     printf("  format       %u.%u\n", f->major, f->minor);
     printf("  model        ");
@@ -45,12 +76,15 @@ static void print_text(const char *name, const image_reader *r, uint64_t bytes, 
 static void print_json(const char *name, const image_reader *r, uint64_t bytes, const char *model) {
     const vqz_file_info *f = &r->file;
     const vqz_image_info *im = &f->image;
+    const length l = r->moving ? length_of(r) : (length){1, -1};
     printf("{\"file\": ");
     json_string(stdout, name);
     printf(", \"width\": %u, \"height\": %u, \"layout\": \"%s\"", im->width, im->height, layout_name(im->layout));
-    if (bytes)
-        printf(", \"bytes\": %llu, \"bpp\": %.5f", (unsigned long long)bytes,
-               (double)bytes * 8 / ((double)im->width * im->height));
+    if (bytes) printf(", \"bytes\": %llu", (unsigned long long)bytes);
+    if (bytes && l.frames) printf(", \"bpp\": %.5f", (double)bytes * 8 / ((double)im->width * im->height * (double)l.frames));
+    if (r->moving) printf(", \"timebase\": [%u, %u]", r->timing.timebase_num, r->timing.timebase_den);
+    if (r->moving && l.frames) printf(", \"frames\": %llu", (unsigned long long)l.frames);
+    if (l.seconds >= 0) printf(", \"duration\": %.6f", l.seconds);
     printf(", \"quality\": %g, \"format\": \"%u.%u\", \"model_id\": \"", f->quality_x16 / 16.0, f->major, f->minor);
     print_model_id(stdout, f->model_id);
     printf("\", \"model\": ");

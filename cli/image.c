@@ -17,6 +17,12 @@ vqz_status image_reader_open(image_reader **r, source *in, const image_config *c
     return cli_fail(e, VQZ_ERR_SIGNATURE, 0, "not a vqz, PNG, JPEG, PNM or y4m file");
 }
 
+vqz_status image_reader_go_on(image_reader *r, vqz_error *e) {
+    bool first = !r->begun;
+    r->begun = true;
+    return r->go_on ? r->go_on(r, e) : first ? VQZ_OK : VQZ_END;
+}
+
 vqz_status image_reader_next(image_reader *r, image_rows *rows, vqz_error *e) { return r->ops->next(r, rows, e); }
 
 void image_reader_close(image_reader *r) {
@@ -68,6 +74,8 @@ static const struct { const char *name; image_format format; const image_writer_
     {"pam", FORMAT_PAM, &image_pnm_writer}, {"y4m", FORMAT_Y4M, &image_y4m_writer},
 };
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
+
+bool image_format_moves(image_format f) { return f != FORMAT_PNG; }
 
 image_format image_format_of(const char *name) {
     for (size_t i = 0; i < FORMAT_COUNT; i++)

@@ -11,6 +11,7 @@ typedef struct image_config {
     vqz_model *model;            /* beside the built-in ones; what encode uses. NULL: the default */
     video_matrix matrix;         /* y4m */
     int png_level;               /* 0..9 */
+    vqz_timing timing;           /* of a sequence: --fps for readers, what y4m is to say for writers; all 0: not given */
 } image_config;
 
 typedef struct image_rows {
@@ -35,13 +36,23 @@ struct image_reader {
     source *in;
     vqz_image_info info;         /* blobs belong to the reader */
     char note[160];              /* what the conversion changed; "" when nothing */
+    bool moving;                 /* there may be more pictures, all with this info */
+    vqz_timing timing;           /* of those */
+    vqz_frame frame;             /* the present one: time, and for .vqz the rest */
+    vqz_status (*go_on)(image_reader *r, vqz_error *e);  /* to the next picture; NULL where there is one only */
+    bool begun;                  /* the first picture has been asked for */
     vqz_file_info file;          /* .vqz only */
     uint64_t unverified_tiles;   /* .vqz only, so far */
 };
 
 /* Recognises the format by its first bytes. The source must outlive the reader. */
 vqz_status image_reader_open(image_reader **r, source *in, const image_config *config, vqz_error *e);
-/* VQZ_OK with at least one row, VQZ_END after the last one, or an error. */
+/* Numbered files as one sequence. `first` is the file of `number` and must outlive the reader, like `pattern`. */
+vqz_status image_numbered_open(image_reader **r, source *first, const char *pattern, uint64_t number, const image_config *config, vqz_error *e);
+/* Where there may be several pictures: goes to the next one, the first one at first. VQZ_END: there are no more. Without it, rows are those of
+ * the first one. After an error of image_reader_next it may still succeed, after one of its own only an end can follow. */
+vqz_status image_reader_go_on(image_reader *r, vqz_error *e);
+/* VQZ_OK with at least one row, VQZ_END after the last one of the picture, or an error. */
 vqz_status image_reader_next(image_reader *r, image_rows *rows, vqz_error *e);
 void image_reader_close(image_reader *r);      /* NULL is allowed */
 
@@ -81,6 +92,8 @@ struct image_writer {
     vqz_layout layout;           /* of the rows that come in */
     char note[160];              /* what the file format cannot hold */
 };
+/* Several pictures in one file: PNM and PAM simply follow each other, y4m has one header, at the beginning of its file. */
+bool image_format_moves(image_format f);
 
 image_format image_format_of(const char *name);          /* "png"; FORMAT_NONE where unknown */
 image_format image_format_of_path(const char *path);     /* by extension */

@@ -43,6 +43,14 @@ static vqz_status feed(vqz_image_reader *r, vqz_error *e) {
     return s == VQZ_OK ? s : decoder_failed(r, s, e);
 }
 
+static vqz_status vqz_go_on(image_reader *base, vqz_error *e) {
+    vqz_image_reader *r = (vqz_image_reader *)base;
+    vqz_status s;
+    while ((s = vqz_decoder_next_frame(r->decoder, &base->frame)) == VQZ_AGAIN)
+        if ((s = feed(r, e)) != VQZ_OK) return s;
+    return s == VQZ_OK || s == VQZ_END ? s : decoder_failed(r, s, e);
+}
+
 static vqz_status vqz_begin(vqz_image_reader *r, const image_config *config, vqz_error *e) {
     vqz_status s = vqz_decoder_open(&r->decoder, &config->settings, e);
     if (s != VQZ_OK) return s;
@@ -51,6 +59,9 @@ static vqz_status vqz_begin(vqz_image_reader *r, const image_config *config, vqz
         if ((s = feed(r, e)) != VQZ_OK) return s;
     if (s != VQZ_OK) return decoder_failed(r, s, e);
     r->base.info = r->base.file.image;
+    r->base.moving = r->base.file.sequence != 0;
+    r->base.timing = r->base.file.timing;
+    r->base.go_on = vqz_go_on;
     return VQZ_OK;
 }
 

@@ -1,4 +1,4 @@
-/* y4m: 8-bit 4:4:4, 4:2:2, 4:2:0 and mono; the first frame is read, one 4:4:4 or mono frame is written.
+/* y4m: 8-bit 4:4:4, 4:2:2, 4:2:0 and mono are read, 4:4:4 and mono are written.
  * All arithmetic is in integers, so that every machine makes the same pixels. */
 #include "cli/image.h"
 #include <stdlib.h>
@@ -47,6 +47,8 @@ static void rgb_pixel(const to_rgb *t, uint8_t *rgb, int y, int u, int v) {
 typedef struct y4m_reader {
     image_reader base;
     uint8_t *planes, *row;
+    size_t bytes;                /* of a frame's planes */
+    bool waiting;                /* the first frame has been read, and is not begun */
     uint32_t chroma_width, chroma_height, y;
     bool mono, half_x, half_y;   /* which directions are subsampled */
     bool centre_x, centre_y;     /* chroma sits between two luma samples, else on the first of them */
@@ -93,15 +95,46 @@ static bool set_sampling(y4m_reader *r, const char *c) {
     return false;
 }
 
+/* "F30000:1001" as a timebase: the time of a frame. */
+static void set_rate(y4m_reader *r, const char *text) {
+    unsigned long long a, b;
+    if (sscanf(text, "%10llu:%10llu", &a, &b) == 2 && a && b && a <= VQZ_MAX_TIMEBASE && b <= VQZ_MAX_TIMEBASE)
+        r->base.timing = (vqz_timing){(uint32_t)b, (uint32_t)a, 0};
+}
+
+/* The next frame, all of whose planes are read. VQZ_END: there is none. */
+static vqz_status read_frame(y4m_reader *r, vqz_error *e) {
+    char line[1024];
+    source *in = r->base.in;
+    if (in->pos == in->end && !source_fill(in)) return in->error ? source_short(in, e) : VQZ_END;
+    if (!read_line(in, line, sizeof line) || (strcmp(line, "FRAME") != 0 && strncmp(line, "FRAME ", 6) != 0))
+        return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "y4m: FRAME expected");
+    r->y = 0;
+    return source_read(in, r->planes, r->bytes) == r->bytes ? VQZ_OK : source_short(in, e);
+}
+
+static vqz_status y4m_go_on(image_reader *base, vqz_error *e) {
+    y4m_reader *r = (y4m_reader *)base;
+    base->frame.duration = 1;
+    if (!r->waiting) {
+        base->frame.pts++;
+        return read_frame(r, e);
+    }
+    r->waiting = false;
+    return VQZ_OK;
+}
+
 static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config, vqz_error *e) {
     char line[1024], *save = NULL;
     uint64_t width = 0, height = 0;
     bool full = false, known = set_sampling(r, "420");
+    r->base.timing = (vqz_timing){1, 25, 0};
     if (!read_line(in, line, sizeof line))
         return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad y4m header: its line does not end");
     for (char *word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         if (*word == 'W') width = strtoull(word + 1, NULL, 10);
         if (*word == 'H') height = strtoull(word + 1, NULL, 10);
+        if (*word == 'F') set_rate(r, word + 1);
         if (*word == 'C') known = set_sampling(r, word + 1);
         if (strcmp(word, "XCOLORRANGE=FULL") == 0) full = true;
         if (!known)
@@ -110,8 +143,6 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
     }
     vqz_status s = image_check_size(width, height, config, e);
     if (s != VQZ_OK) return s;
-    if (!read_line(in, line, sizeof line) || (strcmp(line, "FRAME") != 0 && strncmp(line, "FRAME ", 6) != 0))
-        return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "y4m: FRAME expected");
     r->base.info =
         (vqz_image_info){.width = (uint32_t)width, .height = (uint32_t)height, .layout = r->mono ? VQZ_GRAY : VQZ_RGB};
     r->chroma_width = r->mono ? 0 : (uint32_t)(r->half_x ? (width + 1) / 2 : width);
@@ -119,9 +150,13 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
     uint64_t bytes = width * height + 2 * (uint64_t)r->chroma_width * r->chroma_height;
     if ((s = image_alloc(&r->planes, 1, bytes, config, e)) != VQZ_OK) return s;
     if ((s = image_alloc(&r->row, 1, width * (r->mono ? 1 : 3), config, e)) != VQZ_OK) return s;
-    if (source_read(in, r->planes, (size_t)bytes) != bytes) return source_short(in, e);
+    r->bytes = (size_t)bytes;
+    if ((s = read_frame(r, e)) != VQZ_OK) return s == VQZ_END ? source_short(in, e) : s;
     image_note_whole(&r->base, "planes one after the other");
-    if (source_peek(in, 1)) image_note(&r->base, "only the first frame is used");
+    r->waiting = true;
+    r->base.moving = in->pos < in->end || source_fill(in);
+    r->base.go_on = y4m_go_on;
+    if (config->timing.timebase_den) r->base.timing = config->timing;
     matrix m = matrix_of(config->matrix, (uint32_t)width, (uint32_t)height, full);
     r->colour = to_rgb_of(&m);
     return VQZ_OK;
@@ -214,9 +249,13 @@ static vqz_status y4m_writer_open(image_writer **out, sink *to, image_format for
     if (info->layout == VQZ_GRAYA || info->layout == VQZ_RGBA)
         snprintf(w->base.note, sizeof w->base.note, "alpha left out; .pam and .png keep it");
     char head[128];
-    snprintf(head, sizeof head, "YUV4MPEG2 W%u H%u F25:1 Ip A1:1 C%s XCOLORRANGE=LIMITED\nFRAME\n", info->width,
-             info->height, color ? "444" : "mono");
-    sink_write(to, head, strlen(head));
+    const vqz_timing rate = config->timing.timebase_den ? config->timing : (vqz_timing){1, 25, 0};
+    if (!to->written) {
+        snprintf(head, sizeof head, "YUV4MPEG2 W%u H%u F%u:%u Ip A1:1 C%s XCOLORRANGE=LIMITED\n", info->width, info->height, rate.timebase_den,
+                 rate.timebase_num, color ? "444" : "mono");
+        sink_write(to, head, strlen(head));
+    }
+    sink_write(to, "FRAME\n", 6);
     *out = &w->base;
     return VQZ_OK;
 }

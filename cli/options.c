@@ -13,7 +13,7 @@ enum {
 };
 enum {
     OPT_TUNE = 256, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
-    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME
+    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME, OPT_FPS
 };
 
 const option_row option_table[] = {
@@ -29,6 +29,7 @@ const option_row option_table[] = {
     {OPT_PNG_LEVEL, "png-level", "N", D, "zlib level of PNG files, 0 (fastest) to 9 (smallest); default 1"},
     {OPT_STORED, "stored-orientation", NULL, D, "leave the pixels as stored and keep the orientation in EXIF"},
     {OPT_STRIP, "strip", NULL, E | D, "drop ICC profile, EXIF and XMP; the orientation survives"},
+    {OPT_FPS, "fps", "RATE", E, "frames per second of a sequence: 25, 29.97 or 30000/1001; default: what the y4m file says, else 25"},
     {OPT_PIXEL_HASH, "pixel-hash", NULL, E, "store a hash of the decoded pixels, which every decode then checks"},
     {OPT_TILE_SIZE, "tile-size", "N", E, "side of a tile: a multiple of 64 from 128 to 1024; default: by picture size"},
     {OPT_PARTIAL, "partial", NULL, D | C, "take what can be decoded from a truncated or damaged file"},
@@ -54,19 +55,27 @@ const command commands[CMD_COUNT] = {
         "Without -o, photo.png becomes photo.vqz beside it, and a file that exists is left alone unless -f is given. With -o and one IN, OUT is the file to write. "
         "With several INs or a folder, OUT is a folder: it is made where needed, and a folder's tree is mirrored in it. Files that -o names are replaced.\n"
         "ICC profile, EXIF and XMP are kept. Pixels are stored as they are; the EXIF orientation is also written into the header, and decoders turn the picture. "
-        "16-bit samples are reduced to 8, CMYK becomes RGB; of y4m the first frame is taken.\n",
+        "16-bit samples are reduced to 8, CMYK becomes RGB.\n"
+        "A y4m file of several frames becomes a sequence, and so do numbered files: IN is then their name with %d or %04d in the place of the number, which "
+        "begins at 0 to 4, and -o names the sequence. In y4m, colours are those of --matrix.\n",
         "vqz encode photo.jpg\n  writes photo.vqz\nvqz encode -q 50 -o web photos\n  a folder, mirrored under web/\n"
         "vqz encode --target-size 100k -o small.vqz photo.png\n  at most 100,000 bytes\n"
-        "pngtopnm photo.png | vqz encode - > photo.vqz\n  in a pipe\n", 1, 1 << 30, cmd_encode},
+        "pngtopnm photo.png | vqz encode - > photo.vqz\n  in a pipe\n"
+        "vqz encode --fps 25 -o film.vqz f%03d.png\n  f000.png or f001.png and on: a sequence\n"
+        "ffmpeg -i film.mp4 -f yuv4mpegpipe - | vqz encode -o film.vqz -\n  the frames of a film\n", 1, 1 << 30, cmd_encode},
     [CMD_DECODE] = {"decode", "[OPTION...] [-o OUT] IN...", "turn .vqz files into PNG, PNM or y4m",
         "IN is a .vqz file, - for standard input, or a folder, in which every .vqz file is found at any depth. OUT works as in vqz encode; the type of an output file "
         "follows from its name.\n"
         "The picture is turned upright and the orientation in its EXIF is reset to 1, so that no viewer turns it again. PNG keeps ICC profile, EXIF, XMP and CICP; the other types "
-        "hold pixels only. The same file gives the same pixels on every machine.\n",
+        "hold pixels only. The same file gives the same pixels on every machine.\n"
+        "A sequence becomes numbered files where OUT has %d or %04d in the place of the number, which counts from 1; or one file of type y4m, PAM or PNM, with all "
+        "frames one after the other. A damaged frame costs only its own numbered file, and the exit status is 1.\n",
         "vqz decode photo.vqz\n  writes photo.png\nvqz decode -o view photos\n  a folder, mirrored under view/\n"
-        "vqz decode --format ppm -o - photo.vqz | pnmtojpeg > photo.jpg\n  in a pipe\n", 1, 1 << 30, cmd_decode},
+        "vqz decode --format ppm -o - photo.vqz | pnmtojpeg > photo.jpg\n  in a pipe\n"
+        "vqz decode -o f%03d.png film.vqz\n  writes f001.png and on\n"
+        "vqz decode --format y4m -o - film.vqz | ffplay -\n  shows a sequence\n", 1, 1 << 30, cmd_decode},
     [CMD_INFO] = {"info", "[OPTION...] FILE...", "show what .vqz files contain",
-        "Reads headers only: size, layout, quality, tiles, model, metadata and the memory that decoding takes.\n",
+        "Reads headers only: size, layout, quality, tiles, model, metadata and the memory that decoding takes; of a sequence also how many frames, the unit of time and how long.\n",
         "vqz info photo.vqz\n  for people\nvqz info --json *.vqz\n  for programs\n", 1, 1 << 30, cmd_info},
     [CMD_VERIFY] = {"verify", "[OPTION...] FILE...", "decode .vqz files and check every checksum and hash",
         "Nothing is written. FILE may be a folder. The exit status is 0 only if every file is whole.\n",
@@ -121,6 +130,28 @@ static bool parse_int(const char *text, long low, long high, long *value) {
     return end != text && !*end && !errno && *value >= low && *value <= high;
 }
 
+/* "25", "29.97", "30000/1001" as the time of a frame. */
+static bool parse_rate(const char *text, vqz_timing *t) {
+    char *end;
+    uint64_t frames = 0, seconds = 1;
+    bool point = false;
+    if (*text < '0' || *text > '9') return false;
+    for (; (*text >= '0' && *text <= '9') || (*text == '.' && !point); text++) {
+        if (*text == '.') point = true;
+        else frames = 10 * frames + (uint64_t)(*text - '0');
+        if (*text != '.' && point) seconds *= 10;
+        if (frames > VQZ_MAX_TIMEBASE || seconds > VQZ_MAX_TIMEBASE) return false;
+    }
+    if (*text == '/' && !point && text[1] >= '0' && text[1] <= '9') {
+        errno = 0;
+        seconds = strtoull(text + 1, &end, 10);
+        text = errno ? text : end;
+    }
+    if (*text || !frames || !seconds || seconds > VQZ_MAX_TIMEBASE) return false;
+    *t = (vqz_timing){(uint32_t)seconds, (uint32_t)frames, 0};
+    return true;
+}
+
 static bool parse_name(const char *text, const char *const *names, unsigned *value) {
     for (unsigned i = 0; names[i]; i++)
         if (strcmp(text, names[i]) == 0) {
@@ -171,6 +202,9 @@ static const char *apply(options *o, int id, const char *arg) {
     case OPT_FORMAT:
         o->format = image_format_of(arg);
         if (o->format == FORMAT_NONE) return "png, ppm, pgm, pnm, pam or y4m";
+        break;
+    case OPT_FPS:
+        if (!parse_rate(arg, &o->config.timing)) return "a number of frames per second, such as 25, 29.97 or 30000/1001";
         break;
     case OPT_PNG_LEVEL:
         if (!parse_int(arg, 0, 9, &whole)) return "a whole number from 0 to 9";

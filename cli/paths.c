@@ -1,4 +1,5 @@
 #include "cli/paths.h"
+#include "cli/pattern.h"
 #include "cli/progress.h"
 #include <dirent.h>
 #include <errno.h>
@@ -149,6 +150,14 @@ static int usage(const options *o, const char *text) {
     return EXIT_USAGE;
 }
 
+/* An input and an output that the user named. */
+static int add_named(walk *w, const char *in, const char *out) {
+    const bool numbered = w->o->command == CMD_ENCODE ? pattern_first(in) >= 0 : w->o->command == CMD_DECODE && pattern_is(out);
+    if (numbered && w->o->sandbox) return usage(w->o, "numbered files cannot be opened in a sandbox: use a .y4m or .pam file for all frames");
+    const job j = {.in = strdup(in), .out = w->extension ? strdup(out) : NULL, .named = true, .numbered = numbered};
+    return add_job(w->list, j, w->extension != NULL) ? EXIT_DONE : EXIT_FAILED;
+}
+
 /* Standard input or output is one of the ends. */
 static int add_pipe(walk *w, const char *in) {
     const options *o = w->o;
@@ -156,9 +165,7 @@ static int add_pipe(walk *w, const char *in) {
     if (w->folder) return usage(o, "standard input has no name to use in a folder; give -o a file");
     if (w->extension && strcmp(out, "-") == 0 && isatty(STDOUT_FILENO))
         return usage(o, "standard output is a terminal; use -o FILE");
-    return add_job(w->list, (job){.in = strdup(in), .out = w->extension ? strdup(out) : NULL, .named = true}, w->extension != NULL)
-               ? EXIT_DONE
-               : EXIT_FAILED;
+    return add_named(w, in, out);
 }
 
 static int add_input(walk *w, const char *in) {
@@ -174,8 +181,9 @@ static int add_input(walk *w, const char *in) {
         }
         return EXIT_DONE;
     }
+    if (w->extension && !o->output && o->command == CMD_ENCODE && pattern_first(in) >= 0) return usage(o, "numbered files become one file: name it with -o");
     if (w->folder || !o->output || !w->extension) return add_file(w, in, file_name(in)) ? EXIT_DONE : EXIT_FAILED;
-    return add_job(w->list, (job){.in = strdup(in), .out = strdup(o->output), .named = true}, true) ? EXIT_DONE : EXIT_FAILED;
+    return add_named(w, in, o->output);
 }
 
 int jobs_make(job_list *l, const options *o, const char *input, const char *extension) {
@@ -214,11 +222,20 @@ bool job_is_done(const job *j, const options *o) {
            (out.st_mtim.tv_sec > in.st_mtim.tv_sec || (out.st_mtim.tv_sec == in.st_mtim.tv_sec && out.st_mtim.tv_nsec >= in.st_mtim.tv_nsec));
 }
 
+vqz_status job_open_input(const job *j, source *in, vqz_error *e) {
+    const int first = j->numbered ? pattern_first(j->in) : -1;
+    char *name = first < 0 ? strdup(j->in) : pattern_name(j->in, (uint64_t)first);
+    vqz_status s = name ? source_open(in, name, e) : cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    free(name);
+    return s;
+}
+
 vqz_status job_open_output(const job *j, const options *o, const source *in, sink *out, vqz_error *e) {
     struct stat st;
     if (j->clash) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s is already made from %s", path_tail(j->out), path_tail(j->clash->in));
     if (j->derived && !o->force && lstat(j->out, &st) == 0)
         return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s exists; use -f to replace it or -o for another name", path_tail(j->out));
+    if (j->numbered && o->command == CMD_DECODE) return VQZ_OK;      /* they are opened one after the other */
     vqz_status s = j->named ? sink_open(out, j->out, e) : sink_open_below(out, j->out, j->root, e);
     if (s != VQZ_OK || !sink_replaces(out, in)) return s;
     return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the output %s is the same file; use another name", path_tail(j->out));

@@ -6,6 +6,7 @@
 typedef struct job {
     char *in, *out;              /* out NULL: the command writes nothing */
     bool named;                  /* `out` is what -o says, as it stands */
+    bool numbered;               /* files with a number for each frame: encode, `in` is their pattern; decode, `out` */
     bool derived;                /* `out` is a name beside the input: an existing file needs --force */
     size_t root;                 /* length of the -o folder in `out`; 0: none */
     const struct job *clash;     /* an earlier job with the same `out` */
@@ -23,6 +24,8 @@ int jobs_make(job_list *l, const options *o, const char *input, const char *exte
 void jobs_free(job_list *l);
 /* Whether --resume leaves this job out. */
 bool job_is_done(const job *j, const options *o);
-/* Opens the output where it may be written now. */
+/* Opens the input; of numbered files the first one. */
+vqz_status job_open_input(const job *j, source *in, vqz_error *e);
+/* Opens the output where it may be written now; of numbered files none. */
 vqz_status job_open_output(const job *j, const options *o, const source *in, sink *out, vqz_error *e);
 #endif

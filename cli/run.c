@@ -34,7 +34,7 @@ static void end_texts(outcome *d) {
 
 static vqz_status run_task(run *r, task *t, vqz_error *e) {
     call c = {r, t};
-    vqz_status s = source_open(&t->in, t->j->in, e);
+    vqz_status s = job_open_input(t->j, &t->in, e);
     if (s == VQZ_OK && t->j->out) s = job_open_output(t->j, r->o, &t->in, &t->out, e);
     if (s != VQZ_OK) return s;
     if (r->o->sandbox) s = sandbox_run(&r->box, work_on, &c, e);
