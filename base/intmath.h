@@ -14,6 +14,15 @@
 VQZ_INLINE int32_t vqz_clamp32(int32_t x, int32_t lo, int32_t hi) { return x < lo ? lo : x > hi ? hi : x; }
 VQZ_INLINE int64_t vqz_clamp64(int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; }
 
+/* The place of the highest bit of v >= 1. */
+VQZ_INLINE unsigned vqz_log2_floor(uint32_t v) {
+#ifdef __CUDA_ARCH__
+    return 31 - (unsigned)__clz((int)v);
+#else
+    return 31 - (unsigned)__builtin_clz(v);
+#endif
+}
+
 /* clamp((t + half) >> s): the rounding of spec/arithmetic.md section 2; s is 1..46. */
 VQZ_INLINE int32_t vqz_round_clamp(int64_t t, unsigned s, int32_t lo, int32_t hi) {
     return (int32_t)vqz_clamp64((t + ((int64_t)1 << (s - 1))) >> s, lo, hi);

@@ -2,6 +2,7 @@
  * and decoder: every decision goes through vqz_bit(), which writes it or reads it; what a decoder passes for it is ignored. */
 #ifndef VQZ_CODEC_ADAPTIVE_H
 #define VQZ_CODEC_ADAPTIVE_H
+#include "base/intmath.h"
 #include "codec/rans.h"
 
 enum {
@@ -41,8 +42,6 @@ static inline bool vqz_bit(vqz_bits *b, vqz_prob *q, bool bit) {
     if (q->count < b->slowest) q->count++;
     return bit;
 }
-
-static inline unsigned vqz_log2_floor(uint32_t v) { return 31 - (unsigned)__builtin_clz(v); }
 
 /* v of 1..max: floor(log2(v)) in unary, then the bits below the leading one. */
 static inline int vqz_number(vqz_bits *b, vqz_prob *size, vqz_prob (*bits)[VQZ_PROB_NODES], int v, int max) {

@@ -9,9 +9,7 @@ static uint32_t get_symbol(vqz_rans_dec *d, const vqz_codebook *b, const vqz_sym
 static int32_t decode_scalar(vqz_rans_dec *d, const vqz_codebook *b, const vqz_symbol_observer *observer) {
     uint32_t k = get_symbol(d, b, observer);
     if (k == b->n) return vqz_rans_get_golomb(d) * 256;
-    int32_t v = b->value[k] * (1 << b->shift);
-    if (b->shift) v += ((int32_t)vqz_rans_get_bits(d, b->shift) - (1 << (b->shift - 1))) * 256;
-    return v;
+    return vqz_shifted(b->value[k], b->shift, b->shift ? vqz_rans_get_bits(d, b->shift) : 0);
 }
 
 /* The residuals of one position, in steps. */

@@ -8,7 +8,7 @@ static uint32_t search(const vqz_shelf *s, int32_t r0, int32_t r1, int32_t *leas
             if (j > best) goto done;         /* so are all that follow */
             const int32_t d0 = r0 - b->value[i][0], d1 = r1 - b->value[i][1];
             j += d0 * d0 + d1 * d1;
-            if (j < best || (j == best && b->symbol[i] < at)) {
+            if (vqz_wins(j, b->symbol[i], best, at)) {
                 best = j;
                 at = b->symbol[i];
             }

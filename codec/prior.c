@@ -70,8 +70,7 @@ void vqz_prior_hyper(vqz_prior *p, const vqz_level *level) {
     unsigned s = m->zinv_shift;
     for (size_t i = 0; i < nz; i++) {
         for (uint32_t c = 0; c < m->Z; c++) {
-            int64_t v = ((int64_t)p->z[c * nz + i] * level->zinv[c] + ((int64_t)1 << (s - 1))) >> s;
-            p->hyper_in[i * in + c] = (uint8_t)((v < -128 ? -128 : v > 127 ? 127 : v) + 128);
+            p->hyper_in[i * in + c] = (uint8_t)(vqz_seen_of(p->z[c * nz + i], level->zinv[c], s) + 128);
         }
         for (uint32_t c = 0; c < m->F; c++) p->hyper_in[i * in + m->Z + c] = (uint8_t)(level->feat[c] + 128);
     }

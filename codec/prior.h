@@ -4,6 +4,7 @@
 #ifndef VQZ_CODEC_PRIOR_H
 #define VQZ_CODEC_PRIOR_H
 #include "base/arena.h"
+#include "base/laddermath.h"
 #include "codec/loops.h"
 
 /* A tile's latents inside a plane: element (y, x, c) is at data[(y * stride + x) * C + c]. */
@@ -49,8 +50,7 @@ static inline const vqz_codebook *vqz_pair_book(const vqz_model *m, uint32_t a, 
 }
 /* Residual (8 fractional bits, in steps) -> latent. */
 static inline int16_t vqz_reconstruct(const vqz_model *m, const vqz_level *level, uint32_t c, int32_t mean, int32_t residual) {
-    int64_t v = mean + (((int64_t)residual * level->inv[c] + ((int64_t)1 << (m->inv_shift - 1))) >> m->inv_shift);
-    return (int16_t)(v < INT16_MIN ? INT16_MIN : v > INT16_MAX ? INT16_MAX : v);
+    return (int16_t)vqz_latent_of(mean, residual, level->inv[c], m->inv_shift);
 }
 
 /* Position of a latent of a pass in its plane. */

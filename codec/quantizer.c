@@ -1,29 +1,14 @@
 #include "codec/quantizer.h"
 #include <string.h>
 
-static uint64_t square(int64_t d) { return (uint64_t)(d * d); }
-
-/* lambda x bits, 16 fractional bits */
-static uint64_t price(uint32_t lambda, uint32_t cost_q12) { return ((uint64_t)lambda * cost_q12) >> 12; }
-
-static int32_t nearest_step(int32_t r) {
-    int32_t e = (r + 128) >> 8;
-    return e > VQZ_MAX_ESCAPE ? VQZ_MAX_ESCAPE : e < -VQZ_MAX_ESCAPE ? -VQZ_MAX_ESCAPE : e;
-}
-
-static uint32_t golomb_bits(int32_t e) {
-    uint32_t v = (e > 0 ? 2 * (uint32_t)e - 1 : 2 * (uint32_t)-e) + 8, n = 31 - (uint32_t)__builtin_clz(v);
-    return n - 3 + 1 + n;
-}
-
 /* Takes the escape where it is cheaper than `best`. */
 static inline void consider_escape(vqz_choice *c, const vqz_codebook *b, const int32_t *r, unsigned dim, uint32_t lambda, uint64_t best) {
-    uint64_t j = price(lambda, b->cost[b->n]);
+    uint64_t j = vqz_price(lambda, b->cost[b->n]);
     int32_t e[2] = {0, 0};
     if (j >= best) return;
     for (unsigned k = 0; k < dim && j < best; k++) {
-        e[k] = nearest_step(r[k]);
-        j += square((int64_t)r[k] - (int64_t)e[k] * 256) + price(lambda, golomb_bits(e[k]) << 12);
+        e[k] = vqz_nearest_step(r[k]);
+        j += vqz_escape_price(r[k], e[k], lambda);
     }
     if (j >= best) return;
     *c = (vqz_choice){.symbol = b->n, .residual = {e[0] * 256, e[1] * 256}, .escape = {e[0], e[1]}};
@@ -43,39 +28,13 @@ vqz_choice vqz_choose_pair(const vqz_quantizer *q, uint32_t pair, int32_t r0, in
     return c;
 }
 
-/* First codeword whose value is not below v. Values lie about a step apart: the search begins where that leads. */
-static uint32_t lower_bound(const vqz_codebook *b, int32_t v) {
-    int32_t guess = (int32_t)b->zero + (v >> 8);
-    uint32_t at = guess < 0 ? 0 : guess > (int32_t)b->n ? b->n : (uint32_t)guess;
-    while (at < b->n && b->value[at] < v) at++;
-    while (at > 0 && b->value[at - 1] >= v) at--;
-    return at;
-}
-
-/* The residual nearest to r that codeword i of a scalar book can say. */
-static inline int32_t nearest(const vqz_codebook *b, uint32_t i, int32_t r, uint32_t *raw) {
-    *raw = 0;
-    if (!b->shift) return b->value[i];
-    const int32_t base = b->value[i] * (1 << b->shift), half = 1 << (b->shift - 1);
-    const int32_t u = (int32_t)(((int64_t)r - base + 128) >> 8) + half;
-    *raw = (uint32_t)(u < 0 ? 0 : u > 2 * half - 1 ? 2 * half - 1 : u);
-    return base + ((int32_t)*raw - half) * 256;
-}
-
 vqz_choice vqz_choose_scalar(const vqz_codebook *b, int32_t r, uint32_t lambda) {
-    uint64_t best = UINT64_MAX;
-    uint32_t symbol = 0, raw;
-    /* the two neighbours of r and two more towards zero: with tables that fall off no other can win */
-    const int64_t at = lower_bound(b, r >> b->shift), first = r > 0 ? at - 3 : at - 1, last = r > 0 ? at : at + 2;
-    for (int64_t i = first < 0 ? 0 : first; i <= last && i < (int64_t)b->n; i++) {
-        const uint64_t j = square((int64_t)r - nearest(b, (uint32_t)i, r, &raw)) + price(lambda, b->cost[i] + (b->shift << 12));
-        const bool less = j < best;          /* hard to foresee: moves, not branches */
-        best = less ? j : best;
-        symbol = less ? (uint32_t)i : symbol;
-    }
-    const int32_t chosen = nearest(b, symbol, r, &raw);
+    uint64_t least;
+    uint32_t raw;
+    const uint32_t symbol = vqz_best_scalar(b->value, b->cost, b->n, b->zero, b->shift, r, lambda, &least);
+    const int32_t chosen = vqz_nearest(b->value[symbol], b->shift, r, &raw);
     vqz_choice c = {.symbol = symbol, .residual = {chosen}, .raw = raw};
-    consider_escape(&c, b, &r, 1, lambda, best);
+    consider_escape(&c, b, &r, 1, lambda, least);
     return c;
 }
 
@@ -88,12 +47,12 @@ static const box nothing = {{1, 1}, {0, 0}};
  * line where both cost the same, and the escape costs more everywhere. */
 static box zero_box(const vqz_codebook *b, unsigned dim, uint32_t lambda) {
     const int16_t *zero = b->value + (size_t)b->zero * dim;
-    const uint64_t escape = price(lambda, b->cost[b->n]) + dim * price(lambda, golomb_bits(0) << 12), own = price(lambda, b->cost[b->zero]);
+    const uint64_t escape = vqz_price(lambda, b->cost[b->n]) + dim * vqz_price(lambda, vqz_golomb_bits(0) << 12), own = vqz_price(lambda, b->cost[b->zero]);
     box x;
     if (escape < own) return nothing;
     int64_t radius = 0;                      /* along each axis */
     for (int64_t bit = VQZ_NEAR / 2; bit; bit /= 2)
-        if (dim * square(radius + bit) <= escape - own) radius += bit;
+        if (dim * vqz_square(radius + bit) <= escape - own) radius += bit;
     for (unsigned k = 0; k < 2; k++) {
         const int64_t z = k < dim ? zero[k] : 0;
         x.low[k] = z - radius > -VQZ_NEAR ? z - radius : 1 - VQZ_NEAR;
@@ -104,7 +63,7 @@ static box zero_box(const vqz_codebook *b, unsigned dim, uint32_t lambda) {
         for (uint32_t i = 0; i < b->n; i++) {
             if (i == b->zero) continue;
             /* zero wins where 2 r (v - zero) <= most */
-            int64_t d[2] = {0, 0}, corner = 0, most = (int64_t)price(lambda, b->cost[i]) - (int64_t)own - (i < b->zero);
+            int64_t d[2] = {0, 0}, corner = 0, most = (int64_t)vqz_price(lambda, b->cost[i]) - (int64_t)own - (i < b->zero);
             for (unsigned k = 0; k < dim; k++) {
                 const int64_t v = b->value[i * dim + k];
                 d[k] = v - zero[k];
@@ -160,7 +119,7 @@ static void fill_shelves(vqz_quantizer *q) {
             const vqz_pick *p = &b->picks[k < b->n ? k : 0];
             vqz_block *at = &to[k / VQZ_BLOCK];
             memcpy(at->value[k % VQZ_BLOCK], p->value, sizeof p->value);
-            at->price[k % VQZ_BLOCK] = (int32_t)price(q->lambda, p->cost);
+            at->price[k % VQZ_BLOCK] = (int32_t)vqz_price(q->lambda, p->cost);
             at->symbol[k % VQZ_BLOCK] = (int32_t)p->symbol;
         }
         to += blocks;

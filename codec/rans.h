@@ -3,8 +3,7 @@
 #define VQZ_CODEC_RANS_H
 #include "base/bytes.h"
 #include "base/memory.h"
-
-enum { VQZ_RANS_BITS = 15, VQZ_RANS_TOTAL = 1 << VQZ_RANS_BITS, VQZ_RANS_LOW = 1 << 16, VQZ_RANS_MAX_LANES = 8 };
+#include "base/ransmath.h"
 
 /* One static table: n symbols (the last one is the escape symbol). */
 typedef struct vqz_table {
@@ -14,7 +13,6 @@ typedef struct vqz_table {
     const uint16_t *look;        /* [1 << VQZ_LOOK_BITS]: symbol that holds the slot's first value: where the search starts */
     uint32_t single;             /* 1 where n == 1: nothing is coded, and no symbol number is used up */
 } vqz_table;
-enum { VQZ_LOOK_BITS = 8 };
 /* Checks the frequencies (VQZ_ERR_MODEL_INVALID with `name` in the text) and fills cum[n] and look[1 << VQZ_LOOK_BITS], which the caller owns. */
 vqz_status vqz_table_build(vqz_table *t, const uint16_t *freq, uint32_t n, uint16_t *cum, uint16_t *look, const char *name, vqz_error *e);
 
@@ -84,14 +82,14 @@ vqz_status vqz_rans_dec_finish(const vqz_rans_dec *d, vqz_error *error);
 /* Moves the current lane on by a symbol of the given frequency, `offset` above its start, and takes the next lane's turn. False: a word was
  * missing. Only the last symbols of a stream see no words left, so the refill itself is a conditional move. */
 static inline bool vqz_rans_advance(vqz_rans_dec *d, uint32_t freq, uint32_t offset) {
-    uint32_t lane = d->lane, x = freq * (d->state[lane] >> VQZ_RANS_BITS) + offset;
+    uint32_t lane = d->lane, x = vqz_rans_next(d->state[lane], freq, offset);
     bool ok = true;
     if (d->words != d->words_end) {
-        uint32_t refilled = x << 16 | vqz_load16(d->words);
-        bool low = x < VQZ_RANS_LOW;
+        uint32_t refilled = vqz_rans_refill(x, vqz_load16(d->words));
+        bool low = vqz_rans_is_low(x);
         x = low ? refilled : x;
         d->words += 2 * (size_t)low;
-    } else if (x < VQZ_RANS_LOW) {
+    } else if (vqz_rans_is_low(x)) {
         d->failed = true;
         x = VQZ_RANS_LOW;
         ok = false;
@@ -102,13 +100,13 @@ static inline bool vqz_rans_advance(vqz_rans_dec *d, uint32_t freq, uint32_t off
 }
 static inline uint32_t vqz_rans_get(vqz_rans_dec *d, const vqz_table *t) {
     if (t->single) return 0;
-    uint32_t v = d->state[d->lane] & (VQZ_RANS_TOTAL - 1);
+    uint32_t v = vqz_rans_slot(d->state[d->lane]);
     uint32_t k = t->look[v >> (VQZ_RANS_BITS - VQZ_LOOK_BITS)];
     while (v - t->cum[k] >= t->freq[k]) k++;   /* ends: the frequencies sum to VQZ_RANS_TOTAL */
     return vqz_rans_advance(d, t->freq[k], v - t->cum[k]) ? k : 0;
 }
 static inline unsigned vqz_rans_get_bit(vqz_rans_dec *d, uint32_t one) {
-    uint32_t v = d->state[d->lane] & (VQZ_RANS_TOTAL - 1), zero = VQZ_RANS_TOTAL - one;
+    uint32_t v = vqz_rans_slot(d->state[d->lane]), zero = VQZ_RANS_TOTAL - one;
     unsigned bit = v >= zero;
     return vqz_rans_advance(d, bit ? one : zero, bit ? v - zero : v) ? bit : 0;
 }

@@ -1,7 +1,5 @@
 #include "codec/rans.h"
 
-enum { MAX_GOLOMB = 1 << 20, MAX_ONES = 18 };   /* more ones would make a number beyond MAX_GOLOMB */
-
 vqz_status vqz_rans_dec_init(vqz_rans_dec *d, unsigned lanes, const uint8_t *words, size_t nwords, const uint8_t *raw, size_t nraw, vqz_error *error) {
     *d = (vqz_rans_dec){.lanes = 1, .failed = true};   /* safe to use whatever happens below */
     for (unsigned l = 0; l < VQZ_RANS_MAX_LANES; l++) d->state[l] = VQZ_RANS_LOW;
@@ -42,13 +40,12 @@ uint32_t vqz_rans_get_bits(vqz_rans_dec *d, unsigned bits) {
 int32_t vqz_rans_get_golomb(vqz_rans_dec *d) {
     unsigned ones = 0;
     while (vqz_rans_get_bits(d, 1))
-        if (++ones > MAX_ONES) {
+        if (++ones > VQZ_GOLOMB_ONES) {
             d->failed = true;
             return 0;
         }
-    uint32_t u = (1u << (ones + 3) | vqz_rans_get_bits(d, ones + 3)) - 8;
-    int32_t value = u & 1 ? (int32_t)((u + 1) / 2) : -(int32_t)(u / 2);
-    if (value > MAX_GOLOMB || value < -MAX_GOLOMB) d->failed = true;
+    int32_t value = vqz_golomb_value(ones, vqz_rans_get_bits(d, ones + VQZ_GOLOMB_ORDER));
+    if (value > VQZ_MAX_ESCAPE || value < -VQZ_MAX_ESCAPE) d->failed = true;
     return d->failed ? 0 : value;
 }
 

@@ -72,8 +72,8 @@ void vqz_rans_put_bits(vqz_rans_enc *e, uint32_t value, unsigned bits) {
 }
 
 void vqz_rans_put_golomb(vqz_rans_enc *e, int32_t value) {
-    uint32_t u = value > 0 ? 2 * (uint32_t)value - 1 : 2 * (0u - (uint32_t)value), v = u + 8;
-    unsigned n = 31 - (unsigned)__builtin_clz(v);
+    const uint32_t v = vqz_golomb_code(value);
+    const unsigned n = vqz_log2_floor(v);
     vqz_rans_put_bits(e, (1u << (n - 3)) - 1, n - 2);
     vqz_rans_put_bits(e, v, n);
 }
@@ -98,12 +98,12 @@ vqz_status vqz_rans_finish(vqz_rans_enc *e, unsigned lanes, const uint8_t **word
     uint8_t *end = e->words + e->words_capacity, *p = end;
     for (size_t i = e->count; i-- > 0;) {
         uint32_t start = e->symbols[i] & 0xffff, freq = e->symbols[i] >> 16, x = state[i & (lanes - 1)];
-        if (x >= freq << 17) {
+        if (vqz_rans_is_full(x, freq)) {
             p -= 2;
             vqz_store16(p, (uint16_t)x);
             x >>= 16;
         }
-        state[i & (lanes - 1)] = (x / freq << VQZ_RANS_BITS) + x % freq + start;
+        state[i & (lanes - 1)] = vqz_rans_push(x, start, freq);
     }
     for (unsigned l = lanes; l-- > 0;) {
         p -= 4;

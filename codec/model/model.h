@@ -12,8 +12,7 @@ enum {                                       /* fixed by the format */
     VQZ_LATENT_STEP = 16,                    /* pixels per latent position and side */
     VQZ_HYPER_STEP = 4,                      /* latent positions per hyper-latent position */
     VQZ_LATENT_BITS = 8,                     /* fractional bits of latents and residuals */
-    VQZ_PIXEL_BITS = 6,                      /* fractional bits of synthesised samples */
-    VQZ_MAX_ESCAPE = 1 << 20
+    VQZ_PIXEL_BITS = 6                       /* fractional bits of synthesised samples */
 };
 
 typedef enum {
