@@ -23,8 +23,7 @@ struct alpha {
 
 static int class_of(int v) { return v == 0 ? 0 : v == 255 ? 1 : 2; }
 
-static int sample(const struct alpha *a, int x, int y)
-{
+static int sample(const struct alpha *a, int x, int y) {
     if (y < 0)
         return 0;
     if (x < 0)
@@ -32,16 +31,14 @@ static int sample(const struct alpha *a, int x, int y)
     return a->s[(size_t)y * (size_t)a->w + (size_t)(x < a->w ? x : a->w - 1)];
 }
 
-static void store(struct alpha *a, int x, int y, int v, int pred, const int P[5])
-{
+static void store(struct alpha *a, int x, int y, int v, int pred, const int P[5]) {
     a->s[(size_t)y * (size_t)a->w + (size_t)x] = (uint8_t)v;
     a->here[x].e = v - pred;
     for (int i = 0; i < 5; i++)
         a->here[x].d[i] = (int)clamp(abs(8 * v - P[i]) >> 2, 0, 255);
 }
 
-static int decode_other(struct alpha *a, int p, int activity, int lean_sign)
-{
+static int decode_other(struct alpha *a, int p, int activity, int lean_sign) {
     struct contexts *q = a->q;
     if (bit(&a->d, &q->extreme[class_of(p)][activity]))
         return p == 0 ? 255 : p == 255 ? 0 : bit(&a->d, &q->white[activity]) ? 255 : 0;
@@ -51,8 +48,7 @@ static int decode_other(struct alpha *a, int p, int activity, int lean_sign)
 }
 
 /* Decodes the stretch, or the sample, at x; the result is the place behind it. */
-static int decode_stretch(struct alpha *a, int x, int y)
-{
+static int decode_stretch(struct alpha *a, int x, int y) {
     struct contexts *q = a->q;
     int W = sample(a, x - 1, y), len = 0;
     while (x + len < a->w && sample(a, x + len, y - 1) == W && sample(a, x + len + 1, y - 1) == W)
@@ -70,8 +66,7 @@ static int decode_stretch(struct alpha *a, int x, int y)
     return x + run + !whole;
 }
 
-static int decode_sample(struct alpha *a, int x, int y)
-{
+static int decode_sample(struct alpha *a, int x, int y) {
     struct contexts *q = a->q;
     int W = sample(a, x - 1, y), WW = sample(a, x - 2, y), N = sample(a, x, y - 1), NW = sample(a, x - 1, y - 1);
     int NE = sample(a, x + 1, y - 1), NEE = sample(a, x + 2, y - 1), NN = sample(a, x, y - 2);
@@ -118,8 +113,7 @@ static int decode_sample(struct alpha *a, int x, int y)
     return x + 1;
 }
 
-static void decode_rows(struct alpha *a, struct bytes *payload, int h)
-{
+static void decode_rows(struct alpha *a, struct bytes *payload, int h) {
     int band = (int)clamp((1 << 18) / a->w, 1, h);
     for (int y = 0; y < h; y++) {
         struct cell *swap = a->here;
@@ -136,8 +130,7 @@ static void decode_rows(struct alpha *a, struct bytes *payload, int h)
     }
 }
 
-void decode_alpha(const struct picture *pic, struct bytes payload, struct rectangle tile, uint8_t *samples)
-{
+void decode_alpha(const struct picture *pic, struct bytes payload, struct rectangle tile, uint8_t *samples) {
     size_t size = (size_t)tile.w * tile.h, scope = mark(), k = 0;
     struct alpha *a = take(1, sizeof *a);
     uint32_t method = get_number(&payload, 1);

@@ -2,8 +2,7 @@
 #include "decoder.h"
 #include <string.h>
 
-const uint8_t *get_block(struct bytes *b, size_t size)
-{
+const uint8_t *get_block(struct bytes *b, size_t size) {
     require(size <= b->left, b->fault, b->what, "ends too early");
     const uint8_t *p = b->at;
     b->at += size;
@@ -11,8 +10,7 @@ const uint8_t *get_block(struct bytes *b, size_t size)
     return p;
 }
 
-uint32_t get_number(struct bytes *b, int width)
-{
+uint32_t get_number(struct bytes *b, int width) {
     const uint8_t *p = get_block(b, (size_t)width);
     uint32_t v = 0;
     for (int i = 0; i < width; i++)
@@ -20,21 +18,18 @@ uint32_t get_number(struct bytes *b, int width)
     return v;
 }
 
-uint32_t get_ranged(struct bytes *b, int width, uint32_t lo, uint32_t hi)
-{
+uint32_t get_ranged(struct bytes *b, int width, uint32_t lo, uint32_t hi) {
     uint32_t v = get_number(b, width);
     require(v >= lo && v <= hi, b->fault, b->what, "has a number out of its range");
     return v;
 }
 
-int32_t get_signed(struct bytes *b, int width)
-{
+int32_t get_signed(struct bytes *b, int width) {
     int64_t v = get_number(b, width), half = (int64_t)1 << (8 * width - 1);
     return (int32_t)(v < half ? v : v - 2 * half);
 }
 
-void *get_array(struct bytes *b, size_t count, int width, uint32_t lo, uint32_t hi)
-{
+void *get_array(struct bytes *b, size_t count, int width, uint32_t lo, uint32_t hi) {
     uint8_t *p = take(count, (size_t)width);
     for (size_t i = 0; i < count; i++)
         if (width == 1)
@@ -44,8 +39,7 @@ void *get_array(struct bytes *b, size_t count, int width, uint32_t lo, uint32_t 
     return p;
 }
 
-uint32_t get_varint(struct bytes *b)
-{
+uint32_t get_varint(struct bytes *b) {
     uint64_t v = 0;
     for (int i = 0; i < 5; i++) {
         uint32_t byte = get_number(b, 1);
@@ -57,11 +51,23 @@ uint32_t get_varint(struct bytes *b)
     return (uint32_t)v;
 }
 
+uint64_t get_long(struct bytes *b) {
+    uint64_t v = 0;
+    for (int i = 0, more = 1; more; i++) {
+        uint32_t byte = get_number(b, 1);
+        require(i < 9, b->fault, b->what, "has a number of more than 63 bits");
+        v |= (uint64_t)(byte & 127) << (7 * i);
+        more = byte >= 128;
+    }
+    return v;
+}
+
+int64_t fold(uint64_t v) { return v % 2 ? -(int64_t)(v / 2) - 1 : (int64_t)(v / 2); }
+
 uint32_t load32(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24; }
 uint64_t load64(const uint8_t *p) { return load32(p) | (uint64_t)load32(p + 4) << 32; }
 
-uint32_t crc32c(uint32_t before, const uint8_t *p, size_t size)
-{
+uint32_t crc32c(uint32_t before, const uint8_t *p, size_t size) {
     uint32_t crc = ~before;
     for (size_t i = 0; i < size; i++) {
         crc ^= p[i];
@@ -78,8 +84,7 @@ static const uint64_t P1 = 0x9E3779B185EBCA87u, P2 = 0xC2B2AE3D27D4EB4Fu, P3 = 0
 static uint64_t rotate64(uint64_t v, int n) { return v << n | v >> (64 - n); }
 static uint64_t xxh_round(uint64_t acc, uint64_t in) { return rotate64(acc + in * P2, 31) * P1; }
 
-uint64_t xxh64(const uint8_t *p, size_t size)
-{
+uint64_t xxh64(const uint8_t *p, size_t size) {
     uint64_t h = P5, lane[4] = {P1 + P2, P2, 0, 0 - P1};
     size_t left = size;
     for (; left >= 32; left -= 32, p += 32)
@@ -106,8 +111,7 @@ uint64_t xxh64(const uint8_t *p, size_t size)
 static uint32_t big_endian(const uint8_t *p) { return load32((const uint8_t[4]){p[3], p[2], p[1], p[0]}); }
 static uint32_t rotate32(uint32_t v, int n) { return v >> n | v << (32 - n); }
 
-void sha256(const uint8_t *p, size_t size, uint8_t digest[32])
-{
+void sha256(const uint8_t *p, size_t size, uint8_t digest[32]) {
     static const uint32_t K[64] = {
         0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
         0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,

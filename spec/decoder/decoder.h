@@ -31,6 +31,8 @@ uint32_t get_ranged(struct bytes *b, int width, uint32_t lo, uint32_t hi);
 int32_t get_signed(struct bytes *b, int width);
 void *get_array(struct bytes *b, size_t count, int width, uint32_t lo, uint32_t hi);   /* of 1 or 2 bytes each */
 uint32_t get_varint(struct bytes *b);
+uint64_t get_long(struct bytes *b);
+int64_t fold(uint64_t v);                          /* a `long` as a signed number */
 uint32_t load32(const uint8_t *p);                 /* little-endian */
 uint64_t load64(const uint8_t *p);
 uint32_t crc32c(uint32_t before, const uint8_t *p, size_t size);   /* before: 0, or the crc of the bytes before these */
@@ -42,12 +44,13 @@ struct rectangle { uint32_t x, y, w, h; };
 struct picture {
     uint32_t width, height, samples;        /* samples per pixel: the layout */
     uint32_t tile_width, tile_height, nx, ny;
-    bool has_residual, has_hash;
+    bool has_residual, has_hash;            /* this and the hash are those of the present frame */
     uint64_t hash;
     const uint8_t *model_id;
-    struct bytes *payload[LAYERS];          /* one for each tile; NULL where the picture has no such layer */
+    struct bytes *payload[LAYERS];          /* one for each tile; NULL where no frame has such a layer */
 };
-void read_container(struct picture *pic, struct bytes file);
+void read_start(struct picture *pic, struct bytes file);   /* the preamble and HEAD; *pic and the file must stay */
+bool read_frame(void);                      /* the picture's next frame; false: there are no more */
 struct rectangle tile_rectangle(const struct picture *pic, uint32_t tile);
 /* ---- rans.c: bitstream.md, "rANS", "Raw bits", "Decisions" ---- */
 struct table { uint32_t symbols; uint16_t *start; };   /* start[k] is F[k] */

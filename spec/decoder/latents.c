@@ -12,8 +12,7 @@ struct tile {
 };
 
 /* "Order of symbols", 1: what role 3 makes of the hyper-latents */
-static void decode_hyper(struct tile *t)
-{
+static void decode_hyper(struct tile *t) {
     const struct model *m = t->m;
     struct tensor in = new_tensor(ceil_div(t->h, 4), ceil_div(t->w, 4), m->Z + m->F);
     size_t positions = (size_t)in.h * in.w;
@@ -33,8 +32,7 @@ static void decode_hyper(struct tile *t)
     t->hyper = run_net(&m->net[HYPER_SYNTHESIS][0], in, NULL);   /* may be larger than the tile: the rest is not used */
 }
 
-static int64_t decode_scalar(struct tile *t, const struct codebook *book)
-{
+static int64_t decode_scalar(struct tile *t, const struct codebook *book) {
     uint32_t k = rans_symbol(&t->rans, &book->table);
     if (k == book->table.symbols - 1)
         return 256 * (int64_t)raw_golomb(&t->raw);
@@ -43,8 +41,7 @@ static int64_t decode_scalar(struct tile *t, const struct codebook *book)
 }
 
 /* "Pair" */
-static void decode_pair(struct tile *t, uint32_t a, uint32_t b, int64_t residual[2])
-{
+static void decode_pair(struct tile *t, uint32_t a, uint32_t b, int64_t residual[2]) {
     const struct model *m = t->m;
     uint32_t larger = a > b ? a : b, smaller = a > b ? b : a, swap = a < b;
     if (larger > m->T) {
@@ -59,14 +56,12 @@ static void decode_pair(struct tile *t, uint32_t a, uint32_t b, int64_t residual
         residual[i] = escape ? 256 * (int64_t)raw_golomb(&t->raw) : book->value[2 * k + (swap ^ i)];
 }
 
-static uint32_t rung(const struct tile *t, uint32_t slice, uint32_t c, int ls)
-{
+static uint32_t rung(const struct tile *t, uint32_t slice, uint32_t c, int ls) {
     return (uint32_t)clamp((ls + t->level->loggain[c] + 256 * t->bias[slice] + 128) >> 8, 0, (int64_t)t->m->R - 1);
 }
 
 /* The latents of one slice at the positions of one pass, from their means and scales */
-static void decode_pass(struct tile *t, uint32_t slice, uint32_t first_channel, uint32_t pass, struct tensor heads)
-{
+static void decode_pass(struct tile *t, uint32_t slice, uint32_t first_channel, uint32_t pass, struct tensor heads) {
     const struct model *m = t->m;
     uint32_t n = m->slice[slice];
     bool coded = t->mask >> slice & 1;
@@ -86,8 +81,7 @@ static void decode_pass(struct tile *t, uint32_t slice, uint32_t first_channel, 
 }
 
 /* "Means and scales" */
-static void decode_slice(struct tile *t, uint32_t slice, uint32_t first_channel)
-{
+static void decode_slice(struct tile *t, uint32_t slice, uint32_t first_channel) {
     const struct model *m = t->m;
     uint32_t n = m->slice[slice];
     size_t scope = mark();
@@ -110,8 +104,7 @@ static void decode_slice(struct tile *t, uint32_t slice, uint32_t first_channel)
 }
 
 /* The latents' own hash; also puts them into the picture. */
-static uint32_t store(const struct tile *t, const struct tensor *latents, uint32_t x0, uint32_t y0)
-{
+static uint32_t store(const struct tile *t, const struct tensor *latents, uint32_t x0, uint32_t y0) {
     size_t row = (size_t)t->w * t->y.c, k = 0;
     uint8_t *bytes = take(t->h, 2 * row);
     for (uint32_t y = 0; y < t->h; y++)
@@ -123,8 +116,7 @@ static uint32_t store(const struct tile *t, const struct tensor *latents, uint32
     return (uint32_t)xxh64(bytes, k);
 }
 
-void decode_latents(const struct model *m, struct bytes payload, struct rectangle tile, const struct tensor *latents)
-{
+void decode_latents(const struct model *m, struct bytes payload, struct rectangle tile, const struct tensor *latents) {
     struct tile t = {.m = m, .w = ceil_div(tile.w, 16), .h = ceil_div(tile.h, 16)};
     size_t scope = mark();
     uint32_t level = get_number(&payload, 1), flags = get_number(&payload, 1);

@@ -4,15 +4,13 @@
 
 static void demand(bool good, const char *what) { require(good, MODEL_INVALID, what, ""); }
 
-static struct bytes open_section(struct bytes *file, const char *type)
-{
+static struct bytes open_section(struct bytes *file, const char *type) {
     require(memcmp(get_block(file, 4), type, 4) == 0, MODEL_INVALID, type, "is missing or in the wrong place");
     size_t size = get_number(file, 4);
     return (struct bytes){get_block(file, size), size, MODEL_INVALID, type};
 }
 
-static void read_arch(struct model *m, struct bytes *b)
-{
+static void read_arch(struct model *m, struct bytes *b) {
     uint32_t sum = 0;
     m->C = get_ranged(b, 2, 2, 1024);
     m->Z = get_ranged(b, 2, 1, 256);
@@ -28,20 +26,17 @@ static void read_arch(struct model *m, struct bytes *b)
     get_ranged(b, 2, 0, 0);
 }
 
-static void read_latq(struct model *m, struct bytes *b)
-{
+static void read_latq(struct model *m, struct bytes *b) {
     m->latq_m = get_array(b, m->C, 2, 1, 32767);
     m->latq_s = get_array(b, m->C, 1, 1, 46);
 }
 
-int16_t latq(const struct model *m, uint32_t channel, int y)
-{
+int16_t latq(const struct model *m, uint32_t channel, int y) {
     int s = m->latq_s[channel];
     return (int16_t)clamp(((int64_t)y * m->latq_m[channel] + ((int64_t)1 << (s - 1))) >> s, -128, 127);
 }
 
-static void read_level(const struct model *m, struct level *l, struct bytes *b)
-{
+static void read_level(const struct model *m, struct level *l, struct bytes *b) {
     get_ranged(b, 4, 0, 1 << 20);            /* lambda */
     get_array(b, m->C, 2, 1, 65535);         /* gain */
     l->inv = get_array(b, m->C, 2, 1, 65535);
@@ -53,8 +48,7 @@ static void read_level(const struct model *m, struct level *l, struct bytes *b)
     l->zoff = get_array(b, m->Z, 1, 0, 255);
 }
 
-static void read_levl(struct model *m, struct bytes *b)
-{
+static void read_levl(struct model *m, struct bytes *b) {
     m->levels = get_ranged(b, 2, 1, 64);
     get_ranged(b, 2, 1, 16);                 /* gain shift */
     m->is = get_ranged(b, 2, 1, 16);
@@ -65,8 +59,7 @@ static void read_levl(struct model *m, struct bytes *b)
         read_level(m, &m->level[i], b);
 }
 
-static void read_table(struct table *t, uint32_t symbols, struct bytes *b)
-{
+static void read_table(struct table *t, uint32_t symbols, struct bytes *b) {
     uint32_t sum = 0;
     t->symbols = symbols;
     t->start = take((size_t)symbols + 1, sizeof *t->start);
@@ -78,8 +71,7 @@ static void read_table(struct table *t, uint32_t symbols, struct bytes *b)
     demand(sum == 32768, "frequencies do not sum to 32768");
 }
 
-static void read_codebook(struct codebook *c, bool pair, struct bytes *b)
-{
+static void read_codebook(struct codebook *c, bool pair, struct bytes *b) {
     uint32_t n = get_ranged(b, 2, 1, pair ? 511 : 1023);
     c->shift = pair ? 0 : (int)get_ranged(b, 1, 0, 12);
     get_ranged(b, pair ? 2 : 1, 0, 0);
@@ -91,8 +83,7 @@ static void read_codebook(struct codebook *c, bool pair, struct bytes *b)
     read_table(&c->table, n + 1, b);
 }
 
-static void read_ladr(struct model *m, struct bytes *b)
-{
+static void read_ladr(struct model *m, struct bytes *b) {
     m->R = get_ranged(b, 1, 1, 64);
     m->T = get_ranged(b, 1, 0, m->R - 1);
     m->P = get_ranged(b, 2, 1, 4096);
@@ -109,8 +100,7 @@ static void read_ladr(struct model *m, struct bytes *b)
     }
 }
 
-static void read_ztab(struct model *m, struct bytes *b)
-{
+static void read_ztab(struct model *m, struct bytes *b) {
     m->ztables = get_ranged(b, 2, 1, 256);
     m->ztable = take(m->ztables, sizeof *m->ztable);
     for (uint32_t i = 0; i < m->ztables; i++) {
@@ -123,8 +113,7 @@ static void read_ztab(struct model *m, struct bytes *b)
             demand(m->level[i].ztab[c] < m->ztables, "LEVL names a hyper-latent table that is not there");
 }
 
-void read_model(struct model *m, struct bytes file)
-{
+void read_model(struct model *m, struct bytes file) {
     static const struct { const char *type; void (*read)(struct model *, struct bytes *); } sections[6] = {
         {"ARCH", read_arch}, {"NETS", read_nets}, {"LATQ", read_latq}, {"LEVL", read_levl}, {"LADR", read_ladr},
         {"ZTAB", read_ztab}};

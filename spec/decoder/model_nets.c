@@ -7,8 +7,7 @@ static void demand(bool good, const char *what) { require(good, MODEL_INVALID, "
 struct port { enum tensor_type type; uint32_t channels; int down, up; };
 struct rule { int inputs; struct port in[2], out; };
 
-static struct rule rule_of(const struct model *m, uint32_t role, uint32_t index)
-{
+static struct rule rule_of(const struct model *m, uint32_t role, uint32_t index) {
     const struct port none = {U8, 0, 0, 0};
     uint32_t slice = m->slice[index], context = m->H;
     for (uint32_t i = 0; i < index; i++)
@@ -27,14 +26,12 @@ static struct rule rule_of(const struct model *m, uint32_t role, uint32_t index)
     }
 }
 
-static void check_port(const struct tensor_info *t, struct port p)
-{
+static void check_port(const struct tensor_info *t, struct port p) {
     demand(t->type == p.type && (p.channels == 0 || t->channels == p.channels), "a role has another input or output");
     demand(t->down == p.down && t->up == p.up, "a role has another resolution");
 }
 
-static void read_tensor(struct tensor_info *t, struct bytes *b)
-{
+static void read_tensor(struct tensor_info *t, struct bytes *b) {
     t->type = (enum tensor_type)get_ranged(b, 1, U8, MIXED);
     get_ranged(b, 1, 0, 0);
     t->channels = get_ranged(b, 2, 1, 65535);
@@ -44,8 +41,7 @@ static void read_tensor(struct tensor_info *t, struct bytes *b)
 
 static const struct tensor_info *output(const struct net *net) { return &net->tensor[net->layer[net->layers - 1].dst]; }
 
-static void read_weights(struct layer *l, const struct tensor_info *src, struct bytes *b)
-{
+static void read_weights(struct layer *l, const struct tensor_info *src, struct bytes *b) {
     size_t each = (size_t)l->k * l->k * l->cin, n = each * l->cout;
     int width = src->type == S16 ? 2 : 1;
     demand(n <= b->left / (size_t)width, "there are fewer weights than a layer needs");
@@ -67,8 +63,7 @@ static void read_weights(struct layer *l, const struct tensor_info *src, struct 
     }
 }
 
-static void read_layer(const struct net *net, struct layer *l, struct bytes *b)
-{
+static void read_layer(const struct net *net, struct layer *l, struct bytes *b) {
     l->requant = get_ranged(b, 1, 0, 1);
     l->k = get_ranged(b, 1, 1, l->requant ? 1 : 5);
     l->stride = get_ranged(b, 1, 1, l->requant ? 1 : 2);
@@ -104,8 +99,7 @@ static void read_layer(const struct net *net, struct layer *l, struct bytes *b)
         l->n[o] = get_signed(b, 4);
 }
 
-static void read_net(const struct model *m, struct net *net, uint32_t role, uint32_t index, struct bytes *b)
-{
+static void read_net(const struct model *m, struct net *net, uint32_t role, uint32_t index, struct bytes *b) {
     struct rule rule = rule_of(m, role, index);
     get_ranged(b, 1, role, role);
     get_ranged(b, 1, index, index);
@@ -137,8 +131,7 @@ static void read_net(const struct model *m, struct net *net, uint32_t role, uint
 }
 
 /* Which positions of each input the positions lo..hi of the output depend on, along one axis. */
-static void reach(const struct net *net, int64_t lo, int64_t hi, int64_t from[2], int64_t to[2])
-{
+static void reach(const struct net *net, int64_t lo, int64_t hi, int64_t from[2], int64_t to[2]) {
     int64_t first[256], last[256];
     for (uint32_t i = 0; i < 256; i++)
         first[i] = INT32_MAX, last[i] = INT32_MIN;   /* none yet */
@@ -161,8 +154,7 @@ static void reach(const struct net *net, int64_t lo, int64_t hi, int64_t from[2]
 }
 
 /* Networks whose output is input `input` of another one */
-static void check_joints(const struct model *m)
-{
+static void check_joints(const struct model *m) {
     static const struct { int producer, reader, input; } joints[6] = {
         {0, 1, 1}, {4, 5, 1}, {4, 7, 0}, {5, 6, 0}, {7, 6, 0}, {8, 9, 1}};   /* roles by number */
     for (int j = 0; j < 6; j++)
@@ -175,8 +167,7 @@ static void check_joints(const struct model *m)
     demand(m->net[0][0].tensor[0].bound >= 128, "the bound of the pixels is below 128");
 }
 
-void read_nets(struct model *m, struct bytes *b)
-{
+void read_nets(struct model *m, struct bytes *b) {
     get_ranged(b, 2, 6 + 4 * m->S, 6 + 4 * m->S);
     for (uint32_t role = 0; role < ROLES; role++)
         for (uint32_t i = 0; i < (role >= TRUNK && role <= FIRST ? m->S : 1); i++)

@@ -2,8 +2,7 @@
 #include "decoder.h"
 #include <string.h>
 
-struct tensor new_tensor(uint32_t h, uint32_t w, uint32_t c)
-{
+struct tensor new_tensor(uint32_t h, uint32_t w, uint32_t c) {
     require((uint64_t)h * w <= UINT32_MAX, MEMORY, "a tensor", "is too large");
     return (struct tensor){h, w, c, take((size_t)h * w, c * sizeof(int16_t))};
 }
@@ -11,16 +10,14 @@ struct tensor new_tensor(uint32_t h, uint32_t w, uint32_t c)
 int16_t *at(const struct tensor *t, uint32_t y, uint32_t x) { return t->v + ((size_t)y * t->w + x) * t->c; }
 
 /* The values that a channel of a tensor may have, by its type and bound. */
-void limits(const struct tensor_info *t, uint32_t channel, int32_t *lo, int32_t *hi)
-{
+void limits(const struct tensor_info *t, uint32_t channel, int32_t *lo, int32_t *hi) {
     bool u8 = t->type == U8 || (t->type == MIXED && channel < t->zsplit);
     *lo = t->type == S16 ? -t->bound : u8 ? 0 : -128;
     *hi = t->type == S16 ? (t->bound < 32768 ? t->bound : 32767) : u8 ? 255 : 127;
 }
 
 /* Section 2 */
-static int16_t requantize(const struct layer *l, uint32_t o, int32_t a, int32_t addend, int32_t lo, int32_t hi)
-{
+static int16_t requantize(const struct layer *l, uint32_t o, int32_t a, int32_t addend, int32_t lo, int32_t hi) {
     int64_t t = (int64_t)a * l->m[o];
     if (l->add != NO_ADD)
         t += (int64_t)addend * l->n[o];
@@ -32,8 +29,7 @@ static int16_t requantize(const struct layer *l, uint32_t o, int32_t a, int32_t 
 }
 
 /* The input values under a kernel at (y, x), in the order of the weights. */
-static void gather(const struct layer *l, const struct tensor *in, uint32_t y, uint32_t x, int16_t *patch)
-{
+static void gather(const struct layer *l, const struct tensor *in, uint32_t y, uint32_t x, int16_t *patch) {
     int64_t p = (l->k - 1) / 2;
     for (uint32_t i = 0; i < l->k; i++)
         for (uint32_t j = 0; j < l->k; j++, patch += in->c) {
@@ -46,8 +42,7 @@ static void gather(const struct layer *l, const struct tensor *in, uint32_t y, u
         }
 }
 
-static int32_t dot(const int16_t *a, const int16_t *b, size_t n)
-{
+static int32_t dot(const int16_t *a, const int16_t *b, size_t n) {
     int32_t sum = 0;   /* no partial sum overflows: section 5 */
     for (size_t i = 0; i < n; i++)
         sum += a[i] * b[i];
@@ -55,8 +50,7 @@ static int32_t dot(const int16_t *a, const int16_t *b, size_t n)
 }
 
 static struct tensor run_layer(const struct layer *l, const struct tensor_info *info, const struct tensor *in,
-                               const struct tensor *addend)
-{
+                               const struct tensor *addend) {
     uint32_t h = ceil_div(in->h, l->stride), w = ceil_div(in->w, l->stride), r = l->shuffle;
     size_t n = (size_t)l->k * l->k * in->c;
     struct tensor out = new_tensor(h * r, w * r, l->cout / (r * r));
@@ -77,8 +71,7 @@ static struct tensor run_layer(const struct layer *l, const struct tensor_info *
     return out;
 }
 
-struct tensor run_net(const struct net *net, struct tensor input0, const struct tensor *input1)
-{
+struct tensor run_net(const struct net *net, struct tensor input0, const struct tensor *input1) {
     struct tensor *t = take(net->tensors, sizeof *t);
     t[0] = input0;
     if (input1)

@@ -5,8 +5,7 @@
  * farther away (model.md), so nothing but time is lost, and memory is bounded. */
 enum { WINDOW = 32, RING = 2 };
 
-static void put_pixel(const int16_t v[3], uint32_t samples, uint8_t *out)
-{
+static void put_pixel(const int16_t v[3], uint32_t samples, uint8_t *out) {
     int rgb[3];
     for (int i = 0; i < 3; i++)
         rgb[i] = (int)clamp((v[i] + 32) >> 6, 0, 255);
@@ -15,8 +14,7 @@ static void put_pixel(const int16_t v[3], uint32_t samples, uint8_t *out)
 }
 
 static void window(const struct model *m, const struct picture *pic, const struct tensor *latents, uint32_t x,
-                   uint32_t y, uint8_t *samples)
-{
+                   uint32_t y, uint8_t *samples) {
     uint32_t x0 = x < RING ? 0 : x - RING, y0 = y < RING ? 0 : y - RING;
     uint32_t x1 = latents->w - x < WINDOW + RING ? latents->w : x + WINDOW + RING;
     uint32_t y1 = latents->h - y < WINDOW + RING ? latents->h : y + WINDOW + RING;
@@ -37,8 +35,7 @@ static void window(const struct model *m, const struct picture *pic, const struc
     release(scope);
 }
 
-void synthesize(const struct model *m, const struct picture *pic, const struct tensor *latents, uint8_t *samples)
-{
+void synthesize(const struct model *m, const struct picture *pic, const struct tensor *latents, uint8_t *samples) {
     for (uint32_t y = 0; y < latents->h; y += WINDOW)
         for (uint32_t x = 0; x < latents->w; x += WINDOW)
             window(m, pic, latents, x, y, samples);

@@ -17,15 +17,13 @@ struct residual {
     uint8_t *coded;                   /* for each block of the group above and of this one */
 };
 
-static int value(const struct residual *r, int x, int y, int k)
-{
+static int value(const struct residual *r, int x, int y, int k) {
     if (x < 0 || x >= r->w || y < 0)
         return 0;
     return r->v[((size_t)y * (size_t)r->w + (size_t)x) * (size_t)r->K + (size_t)k];
 }
 
-static int decode_value(struct residual *r, int x, int y, int k)
-{
+static int decode_value(struct residual *r, int x, int y, int k) {
     static const int steps[ACTIVITIES - 1] = {0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 40, 72, 136};
     struct contexts *q = r->q;
     int W = value(r, x - 1, y, k), WW = value(r, x - 2, y, k), N = value(r, x, y - 1, k), NN = value(r, x, y - 2, k);
@@ -43,8 +41,7 @@ static int decode_value(struct residual *r, int x, int y, int k)
 }
 
 /* A group of 8 rows from y0 on; above and here: which blocks are coded, with one 0 more at the end */
-static void decode_group(struct residual *r, int y0, const uint8_t *above, uint8_t *here)
-{
+static void decode_group(struct residual *r, int y0, const uint8_t *above, uint8_t *here) {
     int blocks = (r->w + 7) / 8;
     for (int i = 0; i < blocks; i++)
         here[i] = (uint8_t)bit(&r->d, &r->q->block[(i ? here[i - 1] : 0) + 2 * above[i] + 4 * above[i + 1]]);
@@ -57,8 +54,7 @@ static void decode_group(struct residual *r, int y0, const uint8_t *above, uint8
 
 static uint8_t plus(uint8_t sample, int difference) { return (uint8_t)clamp(sample + difference, 0, 255); }
 
-static void add_pixel(const int16_t *v, int K, int D, uint8_t *p)
-{
+static void add_pixel(const int16_t *v, int K, int D, uint8_t *p) {
     int y = (v[0] * (D > 4 ? D : 4) + 2) >> 2;
     if (K == 1) {
         p[0] = plus(p[0], y);
@@ -71,8 +67,7 @@ static void add_pixel(const int16_t *v, int K, int D, uint8_t *p)
     p[2] = plus(p[2], blue);
 }
 
-void decode_residual(const struct picture *pic, struct bytes payload, struct rectangle tile, uint8_t *samples)
-{
+void decode_residual(const struct picture *pic, struct bytes payload, struct rectangle tile, uint8_t *samples) {
     int D = (int)get_number(&payload, 1);
     require(D > 0 || payload.left == 0, CORRUPT, payload.what, "goes on behind its end");
     if (D == 0)
