@@ -12,8 +12,7 @@ enum { CHUNK_LIMIT = 8 << 20, CHUNKS_KEPT = 32, LIBPNG_MEMORY = 64 << 20 };
 
 typedef struct png_reader {
     image_reader base;
-    uint64_t used, limit;        /* bytes that libpng and its zlib hold; the first failure to get more */
-    vqz_status memory;
+    png_memory memory;
     png_structp png;
     png_infop png_info;
     vqz_error error;             /* of the call that longjmp left */
@@ -30,37 +29,37 @@ static bool png_probe(const uint8_t *p, size_t n) { return n >= 8 && png_sig_cmp
 /* The size stands before each block. */
 typedef union png_block { size_t size; max_align_t align; } png_block;
 
-static png_voidp png_get_memory(png_structp png, png_alloc_size_t size) {
-    png_reader *r = png_get_mem_ptr(png);
-    png_block *b = size <= r->limit - r->used ? malloc(sizeof *b + size) : NULL;
+png_voidp png_get_memory(png_structp png, png_alloc_size_t size) {
+    png_memory *m = png_get_mem_ptr(png);
+    const bool room = size <= m->limit - m->used;
+    png_block *b = room ? malloc(sizeof *b + size) : NULL;
     if (!b) {
-        if (r->memory == VQZ_OK) r->memory = size <= r->limit - r->used ? VQZ_ERR_MEMORY : VQZ_ERR_LIMIT;
+        if (m->failed == VQZ_OK) m->failed = room ? VQZ_ERR_MEMORY : VQZ_ERR_LIMIT;
         return NULL;
     }
     b->size = size;
-    r->used += size;
+    m->used += size;
     return b + 1;
 }
 
-static void png_drop_memory(png_structp png, png_voidp p) {
-    png_reader *r = png_get_mem_ptr(png);
+void png_drop_memory(png_structp png, png_voidp p) {
+    png_memory *m = png_get_mem_ptr(png);
     if (!p) return;
     png_block *b = (png_block *)p - 1;
-    r->used -= b->size;
+    m->used -= b->size;
     free(b);
 }
 
-/* libpng leaves out what it finds no memory for, or calls the file bad: neither is true. */
-static vqz_status memory_failed(png_reader *r, vqz_error *e) {
-    if (r->memory == VQZ_ERR_LIMIT)
-        cli_fail(e, VQZ_ERR_LIMIT, source_offset(r->base.in), "libpng needs more than %llu bytes beside the picture", (unsigned long long)r->limit);
-    else if (r->memory != VQZ_OK) cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    return r->memory;
+vqz_status png_memory_failed(const png_memory *m, vqz_error *e) {
+    if (m->failed == VQZ_ERR_LIMIT)
+        cli_fail(e, VQZ_ERR_LIMIT, NO_OFFSET, "libpng needs more than %llu bytes beside the picture", (unsigned long long)m->limit);
+    else if (m->failed != VQZ_OK) cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    return m->failed;
 }
 
 static void png_failed(png_structp png, png_const_charp text) {
     png_reader *r = png_get_error_ptr(png);
-    if (r->error.status == VQZ_OK && memory_failed(r, &r->error) == VQZ_OK)
+    if (r->error.status == VQZ_OK && png_memory_failed(&r->memory, &r->error) == VQZ_OK)
         cli_fail(&r->error, VQZ_ERR_CORRUPT, source_offset(r->base.in), "bad PNG: %s%s%s%s", text,
                  r->warning[0] ? " (" : "", r->warning, r->warning[0] ? ")" : "");
     png_longjmp(png, 1);
@@ -204,7 +203,7 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
         for (int pass = 0; pass < passes; pass++) read_rows(r, 0, height);
         png_read_end(r->png, r->png_info);
     }
-    if (memory_failed(r, e) != VQZ_OK) return e->status;
+    if (png_memory_failed(&r->memory, e) != VQZ_OK) return e->status;
     collect_metadata(r);
     return VQZ_OK;
 }
@@ -214,10 +213,10 @@ static vqz_status png_open(image_reader **out, source *in, const image_config *c
     if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     r->base.ops = &image_png_reader;
     r->base.in = in;
-    r->limit = config->settings.max_memory < LIBPNG_MEMORY ? config->settings.max_memory : LIBPNG_MEMORY;
-    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, png_failed, png_warned, r, png_get_memory, png_drop_memory);
+    r->memory.limit = config->settings.max_memory < LIBPNG_MEMORY ? config->settings.max_memory : LIBPNG_MEMORY;
+    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, png_failed, png_warned, &r->memory, png_get_memory, png_drop_memory);
     r->png_info = r->png ? png_create_info_struct(r->png) : NULL;
-    vqz_status s = r->png_info ? open_steps(r, config, e) : memory_failed(r, e);
+    vqz_status s = r->png_info ? open_steps(r, config, e) : png_memory_failed(&r->memory, e);
     if (s != VQZ_OK) png_close(&r->base);
     else *out = &r->base;
     return s;

@@ -10,12 +10,13 @@ typedef struct png_writer {
     image_writer base;
     png_structp png;
     png_infop png_info;
+    png_memory memory;
     vqz_error error;
 } png_writer;
 
 static void png_write_failed(png_structp png, png_const_charp text) {
     png_writer *w = png_get_error_ptr(png);
-    if (w->error.status == VQZ_OK) cli_fail(&w->error, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write PNG: %s", text);
+    if (w->error.status == VQZ_OK && png_memory_failed(&w->memory, &w->error) == VQZ_OK) cli_fail(&w->error, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write PNG: %s", text);
     png_longjmp(png, 1);
 }
 
@@ -103,9 +104,10 @@ static vqz_status png_writer_open(image_writer **out, sink *to, image_format for
     if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     w->base = (image_writer){
         .ops = &image_png_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
-    w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w, png_write_failed, png_write_warned);
+    w->memory.limit = config->settings.max_memory;
+    w->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, w, png_write_failed, png_write_warned, &w->memory, png_get_memory, png_drop_memory);
     w->png_info = w->png ? png_create_info_struct(w->png) : NULL;
-    vqz_status s = w->png_info ? set_xmp(w, &info->meta, e) : cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    vqz_status s = w->png_info ? set_xmp(w, &info->meta, e) : png_memory_failed(&w->memory, e);
     if (s == VQZ_OK) s = write_start(w, info, config->png_level, e);
     if (s != VQZ_OK) png_writer_close(&w->base);
     else *out = &w->base;
@@ -129,7 +131,7 @@ static vqz_status png_writer_finish(image_writer *base, vqz_error *e) {
         return e->status;
     }
     png_write_end(w->png, NULL);
-    return VQZ_OK;
+    return png_memory_failed(&w->memory, e);
 }
 
 const image_writer_ops image_png_writer = {png_writer_open, png_writer_rows, png_writer_finish, png_writer_close};

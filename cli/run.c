@@ -37,7 +37,7 @@ static vqz_status run_task(run *r, task *t, vqz_error *e) {
     vqz_status s = job_open_input(t->j, &t->in, e);
     if (s == VQZ_OK && t->j->out) s = job_open_output(t->j, r->o, &t->in, &t->out, e);
     if (s != VQZ_OK) return s;
-    if (r->o->sandbox) s = sandbox_run(&r->box, work_on, &c, e);
+    if (r->o->sandbox) s = sandbox_run(work_on, &c, e);
     else work_on(&c);
     if (s != VQZ_OK) return s;
     end_texts(r->done);

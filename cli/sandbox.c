@@ -1,13 +1,35 @@
-/* _GNU_SOURCE: CLONE_THREAD and its kin, strsignal. */
+/* The filter is written out here rather than left to a library: it takes no memory that could run out half-way. */
 #define _GNU_SOURCE
 #include "cli/sandbox.h"
 #include "cli/stream.h"
 
-#ifdef VQZ_SECCOMP
+#if defined(__linux__)
+#include <linux/audit.h>
+#include <sys/syscall.h>
+#if defined(__x86_64__) && defined(__LP64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__i386__)
+#define ARCHITECTURE AUDIT_ARCH_I386
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#elif defined(__arm__)
+#define ARCHITECTURE AUDIT_ARCH_ARM
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCHITECTURE AUDIT_ARCH_RISCV64
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ARCHITECTURE AUDIT_ARCH_PPC64LE
+#elif defined(__s390x__)
+#define ARCHITECTURE AUDIT_ARCH_S390X
+#endif
+#endif
+
+#ifdef ARCHITECTURE
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -16,60 +38,91 @@
 
 enum { CHILD_DONE = 0, CHILD_NO_FILTER = 3 };
 
-/* Bytes of open files, memory, threads, time; nothing that names a file, a process or a host. */
-static const int allowed[] = {
-    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(lseek), SCMP_SYS(_llseek), SCMP_SYS(close),
-    SCMP_SYS(fstat), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(futex), SCMP_SYS(futex_time64),
-    SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(clock_gettime64), SCMP_SYS(sysinfo),
-    SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group)};
-
-/* C libraries try these by themselves (files in /proc and /sys, names of memory areas, the newer clone) and go on without. */
-static const struct { int call, error; } refused[] = {
-    {SCMP_SYS(open), EACCES}, {SCMP_SYS(openat), EACCES}, {SCMP_SYS(readlink), EACCES}, {SCMP_SYS(readlinkat), EACCES},
-    {SCMP_SYS(prctl), EINVAL}, {SCMP_SYS(clone3), ENOSYS}};
-
-/* Threads only, and no memory that may be both written and run. On s390 the arguments of mmap stand in memory, where no filter can look. */
-static int add_checked(scmp_filter_ctx f) {
-    enum { THREAD = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, FLAGS = THREAD | CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS };
-    int error = 0;
-#ifdef __s390__
-    error |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, FLAGS, THREAD));
-    error |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 0);
+#define FIELD(name) (uint32_t)offsetof(struct seccomp_data, name)
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define ARGUMENT(i) (FIELD(args[i]) + 4)       /* its low half */
 #else
-    error |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, FLAGS, THREAD));
-    error |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+#define ARGUMENT(i) FIELD(args[i])
 #endif
-    error |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap2), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    error |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    return error;
+#define END(action) BPF_STMT(BPF_RET | BPF_K, action)
+#define ON(call, action) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1), END(action)
+#define ALLOW(call) ON(call, SECCOMP_RET_ALLOW)
+#define REFUSE(call, error) ON(call, SECCOMP_RET_ERRNO | (error))
+/* Allowed only where argument i, masked, has that value. */
+#define ALLOW_IF(call, i, mask, value)                                                                                                    \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 5), BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(i)),                              \
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1), END(SECCOMP_RET_ALLOW),              \
+        END(SECCOMP_RET_KILL_PROCESS)
+enum {
+    THREAD = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD,
+    CLONE_BITS = THREAD | CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+};
+
+static const struct sock_filter filter[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(arch)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
+    END(SECCOMP_RET_KILL_PROCESS),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(nr)),
+    /* bytes of open files */
+    ALLOW(read), ALLOW(readv), ALLOW(pread64), ALLOW(write), ALLOW(writev), ALLOW(lseek), ALLOW(close), ALLOW(fstat),
+    /* memory, which may be either written or run; on s390 the arguments of mmap stand where no filter can look */
+    ALLOW(munmap), ALLOW(mremap), ALLOW(madvise), ALLOW(brk), ALLOW_IF(mprotect, 2, PROT_EXEC, 0),
+#if defined(__NR_mmap2)
+    ALLOW_IF(mmap2, 2, PROT_EXEC, 0),
+#elif defined(__s390x__)
+    ALLOW(mmap),
+#else
+    ALLOW_IF(mmap, 2, PROT_EXEC, 0),
+#endif
+    /* threads, and no processes */
+#ifdef __s390x__
+    ALLOW_IF(clone, 1, CLONE_BITS, THREAD),
+#else
+    ALLOW_IF(clone, 0, CLONE_BITS, THREAD),
+#endif
+    ALLOW(futex), ALLOW(set_robust_list), ALLOW(rt_sigprocmask), ALLOW(sigaltstack), ALLOW(sched_yield), ALLOW(sched_getaffinity),
+    ALLOW(gettid), ALLOW(getpid), ALLOW(exit), ALLOW(exit_group), ALLOW(restart_syscall),
+    /* time, chance, the amount of memory */
+    ALLOW(clock_gettime), ALLOW(getrandom), ALLOW(sysinfo),
+#ifdef __NR_rseq
+    ALLOW(rseq),
+#endif
+#ifdef __NR__llseek
+    ALLOW(_llseek),
+#endif
+#ifdef __NR_futex_time64
+    ALLOW(futex_time64), ALLOW(clock_gettime64),
+#endif
+    /* C libraries try these by themselves (files in /proc and /sys, names of memory areas, the newer clone) and go on without */
+    REFUSE(openat, EACCES), REFUSE(readlinkat, EACCES), REFUSE(prctl, EINVAL),
+#ifdef __NR_open
+    REFUSE(open, EACCES), REFUSE(readlink, EACCES),
+#endif
+#ifdef __NR_clone3
+    REFUSE(clone3, ENOSYS),
+#endif
+    END(SECCOMP_RET_KILL_PROCESS)};
+
+static bool enter_filter(void) {
+    const uint32_t action = SECCOMP_RET_KILL_PROCESS;    /* kernels before 4.14 end a thread only, and the others wait for it */
+    const struct sock_fprog program = {sizeof filter / sizeof *filter, (struct sock_filter *)(uintptr_t)filter};
+    return syscall(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-static scmp_filter_ctx make_filter(void) {
-    scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    if (!f) return NULL;
-    int error = add_checked(f);
-    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) error |= seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        error |= seccomp_rule_add(f, SCMP_ACT_ERRNO((unsigned)refused[i].error), refused[i].call, 0);
-    if (!error) return f;
-    seccomp_release(f);
-    return NULL;
-}
-
-static void child_main(const sandbox *s, pid_t parent, void (*work)(void *), void *arg) {
+static void child_main(pid_t parent, void (*work)(void *), void *arg) {
     stream_leave_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL);            /* no decoder outlives the program that asked for it */
-    if (getppid() != parent || seccomp_load(s->filter) != 0) _exit(CHILD_NO_FILTER);
+    if (getppid() != parent || !enter_filter()) _exit(CHILD_NO_FILTER);
     work(arg);
     _exit(CHILD_DONE);
 }
 
-vqz_status sandbox_run(const sandbox *s, void (*work)(void *), void *arg, vqz_error *e) {
+vqz_status sandbox_run(void (*work)(void *), void *arg, vqz_error *e) {
     const pid_t parent = getpid(), child = fork();
     int status;
     pid_t done;
-    if (child == 0) child_main(s, parent, work, arg);
+    if (child == 0) child_main(parent, work, arg);
     if (child < 0) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "cannot start a process: %s", strerror(errno));
     do done = waitpid(child, &status, 0);
     while (done < 0 && errno == EINTR);
@@ -86,16 +139,14 @@ vqz_status sandbox_run(const sandbox *s, void (*work)(void *), void *arg, vqz_er
 static void no_work(void *arg) { (void)arg; }
 
 vqz_status sandbox_open(sandbox *s, size_t shared, vqz_error *e) {
-    *s = (sandbox){.filter = make_filter(), .size = shared};
-    if (!s->filter) return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "libseccomp cannot make the filter");
+    *s = (sandbox){.size = shared};
     s->shared = mmap(NULL, shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    vqz_status status = s->shared == MAP_FAILED ? cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory") : sandbox_run(s, no_work, NULL, e);
+    vqz_status status = s->shared == MAP_FAILED ? cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory") : sandbox_run(no_work, NULL, e);
     if (status != VQZ_OK) sandbox_close(s);
     return status;
 }
 
 void sandbox_close(sandbox *s) {
-    if (s->filter) seccomp_release(s->filter);
     if (s->shared && s->shared != MAP_FAILED) munmap(s->shared, s->size);
     *s = (sandbox){0};
 }
@@ -104,12 +155,13 @@ void sandbox_close(sandbox *s) {
 vqz_status sandbox_open(sandbox *s, size_t shared, vqz_error *e) {
     (void)shared;
     *s = (sandbox){0};
-    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "this vqz was built without libseccomp");
+    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "there is none for this system");
 }
 
-vqz_status sandbox_run(const sandbox *s, void (*work)(void *), void *arg, vqz_error *e) {
-    (void)s, (void)work, (void)arg;
-    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "this vqz was built without libseccomp");
+vqz_status sandbox_run(void (*work)(void *), void *arg, vqz_error *e) {
+    (void)work;
+    (void)arg;
+    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "there is none for this system");
 }
 
 void sandbox_close(sandbox *s) { *s = (sandbox){0}; }

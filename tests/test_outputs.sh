@@ -165,7 +165,7 @@ fi
 "$vqz" encode -o - big.ppm | true
 status=${PIPESTATUS[0]}
 [ "$status" -eq 141 ] || [ "$status" -eq 0 ] || bad "a closed pipe gave exit $status"
-(trap '' PIPE; "$vqz" decode --format ppm -o - a.vqz 2>err; echo $? >code) | { exec <&-; sleep 0.3; }
+(trap '' PIPE; sleep 0.3; "$vqz" decode --format ppm -o - a.vqz 2>err; echo $? >code) | { exec <&-; sleep 1; }
 [ "$(cat code)" = 1 ] || bad "EPIPE gave exit $(cat code)"
 says "cannot write -: Broken pipe"
 "$vqz" info a.vqz >/dev/full 2>err && bad "info to a full disk"

@@ -9,7 +9,7 @@ set -euo pipefail
 wanted=()
 for group in "$@"; do
     case $group in
-    build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev libseccomp-dev) ;;
+    build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
     test) wanted+=(libcmocka-dev git valgrind) ;;
     full) wanted+=(clang libclang-rt-14-dev llvm) ;;
