@@ -16,7 +16,8 @@ static vqz_status read_file(loaded_model *m, const char *path, vqz_error *e) {
 }
 
 vqz_status model_open(loaded_model *m, options *o, vqz_error *e) {
-    vqz_status s = m->bytes ? vqz_model_open(&m->model, m->bytes, m->size, e) : vqz_model_builtin(&m->model, 0, e);
+    const void *bytes = m->bytes ? (const void *)m->bytes : "";      /* an empty file has none */
+    vqz_status s = o->model ? vqz_model_open(&m->model, bytes, m->size, e) : vqz_model_builtin(&m->model, 0, e);
     o->config.model = m->model;
     return s;
 }

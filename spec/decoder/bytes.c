@@ -39,29 +39,19 @@ void *get_array(struct bytes *b, size_t count, int width, uint32_t lo, uint32_t 
     return p;
 }
 
-uint32_t get_varint(struct bytes *b) {
+/* 7 bits a byte, in `most` bytes at most. */
+static uint64_t get_sevens(struct bytes *b, uint32_t most, uint64_t max) {
     uint64_t v = 0;
-    for (int i = 0; i < 5; i++) {
-        uint32_t byte = get_number(b, 1);
+    for (uint32_t i = 0, byte = 128; byte >= 128; i++) {
+        byte = get_number(b, 1);
         v |= (uint64_t)(byte & 127) << (7 * i);
-        require(v <= UINT32_MAX && (i < 4 || byte < 128), b->fault, b->what, "has a number of more than 32 bits");
-        if (byte < 128)
-            break;
-    }
-    return (uint32_t)v;
-}
-
-uint64_t get_long(struct bytes *b) {
-    uint64_t v = 0;
-    for (int i = 0, more = 1; more; i++) {
-        uint32_t byte = get_number(b, 1);
-        require(i < 9, b->fault, b->what, "has a number of more than 63 bits");
-        v |= (uint64_t)(byte & 127) << (7 * i);
-        more = byte >= 128;
+        require(v <= max && (i + 1 < most || byte < 128), b->fault, b->what, "has a number that is too long");
     }
     return v;
 }
 
+uint32_t get_varint(struct bytes *b) { return (uint32_t)get_sevens(b, 5, UINT32_MAX); }
+uint64_t get_long(struct bytes *b) { return get_sevens(b, 9, INT64_MAX); }
 int64_t fold(uint64_t v) { return v % 2 ? -(int64_t)(v / 2) - 1 : (int64_t)(v / 2); }
 
 uint32_t load32(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24; }

@@ -104,11 +104,10 @@ static void read_head(void) {   /* section 5 */
 
 static void read_frame_head(struct chunk *c) {   /* section 14 */
     struct bytes *b = &c->payload;
-    uint32_t flags = get_varint(b), both = flags << 2 & r.head_flags & 192, quality = 0;
+    uint32_t flags = get_varint(b), both = flags << 2 & r.head_flags & 192;
     require((flags & 7) == 0 && flags >> 10 == 0, VERSION, "FRAM", "is of a type, or has flags, that nobody knows");
     int64_t pts = fold(get_long(b)), duration = (int64_t)get_long(b), most = (int64_t)1 << 61;
-    if (flags & 64)
-        quality = get_varint(b);
+    uint32_t quality = flags & 64 ? get_varint(b) : 0;
     bool good = quality <= 1600 && flags >> 7 == 0 && both == (flags << 2 & 192);
     require(good && pts >= -most && pts < most && duration < most - pts, CORRUPT, "FRAM", "has a field out of its range");
     require(b->left == 0, VERSION, "FRAM", "has more fields");
@@ -153,19 +152,25 @@ static void read_tile(struct chunk *c) {   /* section 7 */
     r.met++;
 }
 
+static uint64_t get_shortest(struct bytes *b) {
+    const uint8_t *start = b->at;
+    uint64_t v = get_long(b);
+    require(b->at - start == 1 || b->at[-1] != 0, CORRUPT, b->what, "has a number that is too long");
+    return v;
+}
+
 static void read_index(struct chunk *c) {   /* sections 9 and 14 */
     struct bytes *b = &c->payload;
-    bool good = true;
-    if (r.sequence) {
-        good = get_varint(b) == r.frames && fold(get_long(b)) == r.start && fold(get_long(b)) == r.end;
-        require(good && (!r.said || r.said == r.frames), CORRUPT, "INDX", "or HEAD says something else of the frames");
-    }
     struct entry last = {0, false, r.start};
-    for (uint32_t i = 0; i < r.entries && !(r.sequence && b->left == 4); i++) {
+    bool good = true;
+    if (r.sequence)
+        good = get_shortest(b) == r.frames && fold(get_shortest(b)) == r.start && fold(get_shortest(b)) == r.end;
+    require(good && (!r.said || r.said == r.frames), CORRUPT, "INDX", "or HEAD says something else of the frames");
+    for (uint32_t i = 0; i < r.entries && !(r.sequence && i == 0 && b->left == 4); i++) {
         struct entry e = r.entry[i];
-        uint64_t distance = r.sequence ? get_long(b) : get_varint(b), step = 2 * (e.offset - last.offset) + e.key;
-        good = good && distance == (r.sequence ? step : step / 2);
-        good = good && (!r.sequence || fold(get_long(b)) == e.pts - last.pts);
+        uint64_t distance = e.offset - last.offset;
+        good = good && get_shortest(b) == (r.sequence ? 2 * distance + e.key : distance);
+        good = good && (!r.sequence || fold(get_shortest(b)) == e.pts - last.pts);
         last = e;
     }
     size_t size = (size_t)(r.file.at - r.begin) - c->offset;
