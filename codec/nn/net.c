@@ -79,8 +79,8 @@ void vqz_net_free(vqz_net *net, vqz_memory *mem) {
 /* ---- scratch: the tensors between the layers, then the kernels' own ------------------------------- */
 
 typedef struct layout {
-    size_t offset[VQZ_NET_TENSORS], size[VQZ_NET_TENSORS];   /* of tensors that a layer but the last one writes */
-    size_t tensors, total;
+    vqz_net_places tensors;
+    size_t total;
 } layout;
 
 enum { ALIGN = 64 };
@@ -93,7 +93,7 @@ static bool tensor_bytes(const vqz_net *net, unsigned t, uint32_t h, uint32_t w,
 }
 
 /* The lowest place for the output of layer i beside all that is still needed when it runs. */
-static bool place(const vqz_net *net, layout *p, unsigned i) {
+static bool place(const vqz_net *net, vqz_net_places *p, unsigned i) {
     const unsigned dst = net->layers[i].def.dst;
     size_t at = 0, end;
     for (bool moved = true; moved;) {
@@ -108,21 +108,27 @@ static bool place(const vqz_net *net, layout *p, unsigned i) {
         }
     }
     p->offset[dst] = at;
-    if (end > p->tensors) p->tensors = end;
+    if (end > p->total) p->total = end;
+    return true;
+}
+
+bool vqz_net_place(const vqz_net *net, vqz_net_places *p) {
+    p->total = 0;
+    for (unsigned i = 0; i + 1 < net->nlayers; i++)
+        if (!place(net, p, i)) return false;
     return true;
 }
 
 static bool lay_out(const vqz_net *net, uint32_t h, uint32_t w, layout *p) {
     size_t own = 0;
-    p->tensors = 0;
     for (unsigned i = 0; i < net->nlayers; i++) {
         const vqz_layer *l = &net->layers[i];
         const vqz_scale s = net->scales[l->def.src];
         size_t need = net->kernels->scratch(l, vqz_scaled(h, s), vqz_scaled(w, s));
         if (need > own) own = need;
-        if (i + 1 < net->nlayers && (!tensor_bytes(net, l->def.dst, h, w, &p->size[l->def.dst]) || !place(net, p, i))) return false;
+        if (i + 1 < net->nlayers && !tensor_bytes(net, l->def.dst, h, w, &p->tensors.size[l->def.dst])) return false;
     }
-    return own != SIZE_MAX && !vqz_add(p->tensors, own, &p->total);
+    return own != SIZE_MAX && vqz_net_place(net, &p->tensors) && !vqz_add(p->tensors.total, own, &p->total);
 }
 
 vqz_status vqz_net_plan(const vqz_net *net, uint32_t h, uint32_t w, uint32_t *oh, uint32_t *ow, size_t *scratch, vqz_error *error) {
@@ -193,8 +199,8 @@ void vqz_net_run_traced(const vqz_net *net, const vqz_view *in, const vqz_view *
         const unsigned dst = l->def.dst;
         const vqz_scale s = net->scales[dst];
         views[dst] = i + 1 == net->nlayers ? *out
-            : (vqz_view){(char *)scratch + p.offset[dst], vqz_scaled(h, s), vqz_scaled(w, s), net->tensors[dst].channels};
-        net->kernels->run(l, &views[l->def.src], has_add(&l->def) ? &views[l->def.add] : NULL, &views[dst], (char *)scratch + p.tensors);
+            : (vqz_view){(char *)scratch + p.tensors.offset[dst], vqz_scaled(h, s), vqz_scaled(w, s), net->tensors[dst].channels};
+        net->kernels->run(l, &views[l->def.src], has_add(&l->def) ? &views[l->def.add] : NULL, &views[dst], (char *)scratch + p.tensors.total);
         if (trace) trace(user, i, &net->tensors[dst], &views[dst]);
     }
 }

@@ -1,4 +1,4 @@
-/* Inside of a network, for net.c and net_check.c. */
+/* Inside of a network, for net.c, net_check.c and cuda/. */
 #ifndef VQZ_CODEC_NN_NET_H
 #define VQZ_CODEC_NN_NET_H
 #include "codec/nn/kernels.h"
@@ -19,6 +19,14 @@ struct vqz_net {
     uint8_t last_use[VQZ_NET_TENSORS];   /* the last layer that reads the tensor, or the one that writes it */
     vqz_layer *layers;
 };
+
+/* Where the tensors between the layers stand in a block of memory: what is needed at the same time does not overlap. */
+typedef struct vqz_net_places {
+    size_t offset[VQZ_NET_TENSORS], size[VQZ_NET_TENSORS];   /* of tensors that a layer but the last one writes */
+    size_t total;
+} vqz_net_places;
+/* Fills offset and total by the sizes. False: they do not fit in size_t. */
+bool vqz_net_place(const vqz_net *net, vqz_net_places *p);
 
 /* Every rule for a network but the bounds, in net_check.c; fills scales. */
 vqz_status vqz_net_check(const char *name, const vqz_tensor_def *tensors, unsigned ntensors, unsigned inputs,
