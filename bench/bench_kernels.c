@@ -38,9 +38,9 @@ static double now(void) {
 
 static uint8_t *noise(size_t n) {
     static uint32_t seed = 1;
-    uint8_t *p = malloc(n);
-    for (size_t i = 0; p && i < n; i++) p[i] = (uint8_t)((seed = seed * 1664525 + 1013904223) >> 24);
+    uint8_t *p = calloc(n, 1);
     if (!p) exit(1);
+    for (size_t i = 0; i < n; i++) p[i] = (uint8_t)((seed = seed * 1664525 + 1013904223) >> 24);
     return p;
 }
 
@@ -167,7 +167,7 @@ static double clock_rate(void) {
 }
 
 int main(int argc, char **argv) {
-    const double budget = (argc > 1 ? atof(argv[1]) : 100) * 1e-3, clock = clock_rate();
+    const double budget = (argc > 1 ? strtod(argv[1], NULL) : 100) * 1e-3, clock = clock_rate();
     enum { MOST = 16 };
     unsigned cpus[MOST], n = 0;
     double peaks[MOST];

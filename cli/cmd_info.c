@@ -94,7 +94,7 @@ static void print_json(const char *name, const image_reader *r, uint64_t bytes, 
         ", \"tiles_x\": %u, \"tiles_y\": %u, \"tile_width\": %u, \"tile_height\": %u, \"decode_memory\": %llu, \"orientation\": %u, \"cicp\": [%u, %u, %u, %u], "
         "\"icc_bytes\": %zu, \"exif_bytes\": %zu, \"xmp_bytes\": %zu}\n",
         f->tiles_x, f->tiles_y, f->tile_width, f->tile_height, (unsigned long long)f->peak_memory,
-        im->orientation ? im->orientation : 1, im->cicp[0], im->cicp[1], im->cicp[2], im->cicp[3], im->meta.icc_size,
+        im->orientation ? im->orientation : 1u, im->cicp[0], im->cicp[1], im->cicp[2], im->cicp[3], im->meta.icc_size,
         im->meta.exif_size, im->meta.xmp_size);
 }
 

@@ -22,7 +22,7 @@ void json_string(FILE *to, const char *text) {
         int n = sequence(p);
         if (*p == '"' || *p == '\\') fprintf(to, "\\%c", *p);
         else if (*p < 0x20) fprintf(to, "\\u%04x", *p);
-        else if (n) fwrite(p, 1, (size_t)n, to);
+        else if (n) (void)fwrite(p, 1, (size_t)n, to);
         else fputs("\\ufffd", to);
         p += n ? n : 1;
     }

@@ -9,7 +9,7 @@
 
 enum { IN_BUFFER = 65536 };
 
-vqz_status cli_fail(vqz_error *e, vqz_status status, uint64_t offset, const char *format, ...) {
+vqz_status (cli_fail)(vqz_error *e, vqz_status status, uint64_t offset, const char *format, ...) {
     e->status = status;
     e->offset = offset;
     va_list ap;

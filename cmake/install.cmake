@@ -5,6 +5,8 @@ install(TARGETS vqz vqz_static EXPORT vqzTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES include/vqz/vqz.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vqz)
+install(FILES data/vqz.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/mime/packages)   # then: update-mime-database
+install(FILES data/vqz.magic DESTINATION ${CMAKE_INSTALL_DATADIR}/vqz)           # file(1) reads one compiled list; this is for `file -m`
 if(TARGET vqz_cli)
   install(TARGETS vqz_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   if(NOT CMAKE_CROSSCOMPILING)   # the program writes its own manual page

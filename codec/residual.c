@@ -280,7 +280,7 @@ uint32_t vqz_residual_target(uint32_t quality_x16) {
 /* ---- decoder ---------------------------------------------------------------------------------- */
 
 static void add_group(const coder *c, vqz_samples s, uint32_t y, uint32_t rows, const steps *step) {
-    unsigned colours = c->r->colours;
+    const unsigned colours = c->r->colours == 1 ? 1 : COLOURS;
     for (uint32_t i = 0; i < rows; i++) {
         const int16_t *q = c->first + (ptrdiff_t)i * c->pitch;
         uint8_t *p = s.data + (y + i) * s.stride;

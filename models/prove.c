@@ -16,7 +16,7 @@ static void *read_file(const char *path, size_t *size) {
         rewind(f);
         *size = fread(data, 1, (size_t)n, f);
     }
-    if (f) fclose(f);
+    if (f) (void)fclose(f);
     return data;
 }
 

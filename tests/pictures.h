@@ -38,7 +38,8 @@ static inline uint8_t *make_picture(test_picture kind, uint32_t w, uint32_t h, u
 /* PSNR in dB over the first `colours` of every `channels` samples, where `mask` samples (alpha) are not 0. */
 static inline double picture_psnr(const uint8_t *a, const uint8_t *b, size_t pixels, unsigned channels) {
     unsigned colours = channels - (channels % 2 == 0);
-    double sum = 0, n = 0;
+    double sum = 0;
+    size_t n = 0;
     for (size_t i = 0; i < pixels; i++) {
         if (colours != channels && a[i * channels + colours] == 0) continue;
         for (unsigned c = 0; c < colours; c++, n++) {
@@ -46,6 +47,6 @@ static inline double picture_psnr(const uint8_t *a, const uint8_t *b, size_t pix
             sum += d * d;
         }
     }
-    return sum > 0 ? 10 * log10(65025.0 * n / sum) : 99;
+    return sum > 0 ? 10 * log10(65025.0 * (double)n / sum) : 99;
 }
 #endif

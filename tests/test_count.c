@@ -134,7 +134,7 @@ static void printed(void **state) {
     c.hyper[((size_t)3 * model->Z + 4) * SPAN + VQZ_COUNTS_REACH - 5] = 11;
     FILE *f = open_memstream(&text, &size);
     vqz_counts_print(&c, f);
-    fclose(f);
+    assert_int_equal(fclose(f), 0);
     unsigned n = 0;
     assert_int_equal(memcmp(text, "S 2 0 7 0", 9), 0);
     assert_non_null(strstr(text, "\nP 0 0"));

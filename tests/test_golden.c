@@ -180,12 +180,12 @@ static int setup(void **state) {
     (void)state;
     FILE *f = fopen("tests/data/golden.bin", "rb");
     if (!f) return 1;
-    fseek(f, 0, SEEK_END);
+    assert_int_equal(fseek(f, 0, SEEK_END), 0);
     golden.size = (size_t)ftell(f);
     rewind(f);
     golden.data = malloc(golden.size);
     bool ok = fread(golden.data, 1, golden.size, f) == golden.size;
-    fclose(f);
+    assert_int_equal(fclose(f), 0);
     return !ok || vqz_model_builtin(&golden.model, 0, NULL) != VQZ_OK;
 }
 

@@ -77,7 +77,7 @@ typedef struct literal {
     vqz_layout layout;
     uint8_t pixels[16];
 } literal;
-#define FILE_OF(text) text, sizeof text - 1
+#define FILE_OF(text) (text), sizeof(text) - 1
 
 static void test_literal_files(void **state) {
     (void)state;

@@ -316,13 +316,13 @@ static int setup(void **state) {
     (void)state;
     FILE *f = fopen("models/base.vqzm", "rb");
     if (!f) return 1;
-    fseek(f, 0, SEEK_END);
+    assert_int_equal(fseek(f, 0, SEEK_END), 0);
     size = (size_t)ftell(f);
     rewind(f);
     original = malloc(size);
     copy = malloc(size);
     size_t got = fread(original, 1, size, f);
-    fclose(f);
+    assert_int_equal(fclose(f), 0);
     memcpy(copy, original, size);
     return got != size;
 }

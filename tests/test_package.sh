@@ -13,6 +13,9 @@ prefix=$work/prefix
 "$cmake" -G "$generator" -S "$root/examples" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" >/dev/null
 "$cmake" --build "$work/cmake" >/dev/null
 
+for file in mime/packages/vqz.xml vqz/vqz.magic; do
+    cmp "$root/data/${file##*/}" "$prefix/share/$file" || { echo "share/$file was not installed"; exit 1; }
+done
 pc=$(find "$prefix" -name vqz.pc)
 [ -n "$pc" ] || { echo "vqz.pc was not installed"; exit 1; }
 export PKG_CONFIG_PATH=${pc%/*}

@@ -2,6 +2,7 @@
 # install-packages.sh GROUP...   installs the Debian packages of the groups that are missing.
 #   build  the library and the program      quickstart  + JPEG tools to compare with
 #   test   + CMocka, git, valgrind          full   + what test.sh --full adds
+#   static + clang-tidy, cppcheck (tools/static.sh)
 #   train  Python for training/             bench  tools of bench/
 #   arm64  cross compiler, libraries and qemu-user for tools/test-arm64.sh
 #   s390x, i386  cross compilers, and qemu-user for the first, for tools/test-arch.sh

@@ -24,7 +24,7 @@ static vqz_status parse_row(vqz_model *m, vqz_level *level, vqz_reader *r, vqz_a
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
         for (uint32_t i = 0; i < fields[f].count; i++) {
             uint16_t v = fields[f].width == 2 ? vqz_read16(r) : vqz_read8(r);
-            if (!a->base) continue;
+            if (!fields[f].to) continue;
             if (fields[f].width == 2) ((uint16_t *)fields[f].to)[i] = v;
             else ((uint8_t *)fields[f].to)[i] = (uint8_t)v;
         }

@@ -44,7 +44,7 @@ static struct bytes read_file(const char *name) {
     require(size >= 0 && fseek(f, 0, SEEK_SET) == 0, ARGUMENT, name, "cannot be read");
     uint8_t *p = take((size_t)size, 1);
     require(fread(p, 1, (size_t)size, f) == (size_t)size, ARGUMENT, name, "cannot be read");
-    fclose(f);
+    (void)fclose(f);
     return (struct bytes){p, (size_t)size, TRUNCATED, name};
 }
 

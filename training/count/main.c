@@ -13,7 +13,7 @@ static uint8_t *read_file(const char *path, size_t *size) {
             p = NULL;
         }
     }
-    if (f) fclose(f);
+    if (f) (void)fclose(f);
     if (!p) fprintf(stderr, "vqz-count: %s cannot be read\n", path);
     return p;
 }
