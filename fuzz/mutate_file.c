@@ -3,8 +3,10 @@
 #include "base/crc32c.h"
 #include "codec/alpha.h"
 #include "format/chunk.h"
+#include "format/frame.h"
 #include "format/grid.h"
 #include "format/head.h"
+#include "format/index.h"
 #include "fuzz/tile.h"
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +157,27 @@ static void make_tiles(parts *f, uint32_t *state, bool all) {
     vqz_buffer_free(&b);
 }
 
+/* A frame of a sequence once more at the end, at a later time. */
+static void repeat_frame(parts *f, uint32_t *state) {
+    vqz_frame_head frame;
+    uint8_t payload[VQZ_FRAME_MAX], head[VQZ_HEAD_MAX];
+    size_t size;
+    int64_t last = INT64_MIN;
+    unsigned from = fuzz_random(state) % f->count, to = f->count;
+    while (from < f->count && !is(&f->chunk[from], "FRAM")) from++;
+    if (from == f->count || !f->have_head || !f->head.sequence) return;
+    if (is(&f->chunk[to - 1], "INDX")) to--;
+    for (unsigned i = 0; i < to; i++)
+        if (is(&f->chunk[i], "FRAM") && vqz_frame_read(&frame, &f->head, f->chunk[i].data, f->chunk[i].size, NULL) == VQZ_OK) last = frame.pts;
+    if (vqz_frame_read(&frame, &f->head, f->chunk[from].data, f->chunk[from].size, NULL) != VQZ_OK) return;
+    frame.pts = last + 1 + (int64_t)(fuzz_random(state) % 3 ? fuzz_random(state) % 100 : (uint64_t)fuzz_random(state) << fuzz_random(state) % 38);
+    if (vqz_frame_write(&frame, &f->head, payload, &size, NULL) != VQZ_OK) return;
+    insert(f, to++, "FRAM", payload, size);
+    for (unsigned i = from + 1, end = to - 1; i < end && !is(&f->chunk[i], "FRAM"); i++) insert(f, to++, (const char *)f->chunk[i].type, f->chunk[i].data, f->chunk[i].size);
+    f->head.frames += f->head.frames != 0;
+    if (vqz_head_write(&f->head, head, &size, NULL) == VQZ_OK) set(&f->chunk[0], head, size);
+}
+
 static void mutate_order(parts *f, uint32_t *state) {
     static const char types[][5] = {"TILE", "INDX", "PHSH", "iCCP", "eXIf", "xMPd", "anCi", "FRAM", "HEAD"};
     unsigned i = fuzz_random(state) % f->count, k = fuzz_random(state) % f->count;
@@ -171,25 +194,29 @@ static void mutate_order(parts *f, uint32_t *state) {
     case 3: memcpy(f->chunk[i].type, types[fuzz_random(state) % 9], 4); break;
     default: {
         uint8_t bytes[16] = {(uint8_t)(fuzz_random(state) % 3), 5, 1};
-        insert(f, k, types[2 + fuzz_random(state) % 5], bytes, fuzz_random(state) % sizeof bytes);
+        insert(f, k, types[1 + fuzz_random(state) % 7], bytes, fuzz_random(state) % sizeof bytes);
     }
     }
 }
 
 /* ---- writing ---- */
 
-static void index_of(const parts *f, unsigned at, vqz_buffer *b) {
-    uint8_t number[5];
-    size_t last = 0, offset = VQZ_PREAMBLE_SIZE, start = b->size;
-    for (unsigned i = 0; i < at; i++) {
-        if (is(&f->chunk[i], "TILE")) {
-            FUZZ_CHECK(vqz_buffer_append(b, number, vqz_store_varint(number, (uint32_t)(offset - last)), NULL) == VQZ_OK);
-            last = offset;
-        }
-        offset += f->chunk[i].size + VQZ_CHUNK_OVERHEAD;
+/* The index over the chunks before it; false where there can be none. */
+static bool make_index(const parts *f, unsigned at, vqz_memory *mem, vqz_buffer *chunk) {
+    vqz_index x = {.entries = {.mem = mem}, .keep = true};
+    vqz_frame_head frame;
+    uint64_t offset = VQZ_PREAMBLE_SIZE;
+    bool ok = f->have_head;
+    for (unsigned i = 0; ok && i < at; i++) {
+        const piece *p = &f->chunk[i];
+        if (!f->head.sequence && is(p, "TILE")) ok = vqz_index_add(&x, offset, NULL) == VQZ_OK;
+        if (f->head.sequence && is(p, "FRAM"))
+            ok = vqz_frame_read(&frame, &f->head, p->data, p->size, NULL) == VQZ_OK && vqz_index_add_frame(&x, offset, &frame, NULL) == VQZ_OK;
+        offset += p->size + VQZ_CHUNK_OVERHEAD;
     }
-    vqz_store32(number, (uint32_t)(b->size - start + 4 + VQZ_CHUNK_OVERHEAD));
-    FUZZ_CHECK(vqz_buffer_append(b, number, 4, NULL) == VQZ_OK);
+    if (ok) ok = vqz_index_write(&x, &f->head, chunk, NULL) == VQZ_OK;
+    vqz_buffer_free(&x.entries);
+    return ok;
 }
 
 static size_t put_together(parts *f, uint8_t *out, size_t most, uint32_t *state, bool keep_index) {
@@ -202,8 +229,7 @@ static size_t put_together(parts *f, uint8_t *out, size_t most, uint32_t *state,
         piece *p = &f->chunk[i];
         if (is(p, "INDX") && !keep_index) {
             index.size = 0;
-            index_of(f, i, &index);
-            set(p, index.data, index.size);
+            if (make_index(f, i, &mem, &index)) set(p, index.data + VQZ_CHUNK_HEADER, index.size - VQZ_CHUNK_OVERHEAD);
         }
         memcpy(header, p->type, 4);
         vqz_store32(header + 4, (uint32_t)p->size);
@@ -239,6 +265,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
         break;
     case 2: make_tiles(&f, &state, false); break;
     case 3: mutate_order(&f, &state); break;
+    case 4: repeat_frame(&f, &state); break;
     default:
         at = fuzz_random(&state) % f.count;
         index_too = is(&f.chunk[at], "INDX");

@@ -22,9 +22,9 @@ done
 mkdir -p "$dir"/{corpus,findings,logs} || exit 2
 dir=$(cd "$dir" && pwd)
 build=${BUILD:-$dir/build}
-read -ra targets <<< "${FUZZ_TARGETS:-decode model symbols roundtrip demux alpha residual metadata image_png image_jpeg image_pnm image_y4m probe}"
+read -ra targets <<< "${FUZZ_TARGETS:-decode sequence model symbols roundtrip demux alpha residual metadata image_png image_jpeg image_pnm image_y4m probe}"
 if [ -z "${BUILD:-}" ]; then
-    nice -n 10 "$source/tools/build.sh" "$build" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O1 -g" \
+    nice -n 10 "$source/tools/build.sh" "$build" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O2 -g" \
         -DVQZ_BUILD_FUZZERS=ON || exit 2
     git -C "$source" rev-parse --short HEAD > "$build/commit" 2> /dev/null
 fi
@@ -41,7 +41,7 @@ one() {     # one TARGET SECONDS: a slice, again from its corpus where a finding
         [ ! -d "$source/fuzz/$folder/$target" ] || inputs+=("$source/fuzz/$folder/$target")
     done
     case $target in
-    probe | demux | decode | metadata) options+=("-dict=$source/fuzz/dict/vqz.dict") ;;
+    probe | demux | decode | sequence | metadata) options+=("-dict=$source/fuzz/dict/vqz.dict") ;;
     image_*) options+=("-dict=$source/fuzz/dict/${target#image_}.dict") ;;
     esac
     before=$(find "$findings" -type f | wc -l)
