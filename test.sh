@@ -1,7 +1,7 @@
 #!/bin/bash
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
 # UndefinedBehaviorSanitizer (build-asan/), and runs all tests in both.
-# --full adds a clang build, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), the sample photos through quickstart.sh and,
+# --full adds a clang build, a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), the sample photos through quickstart.sh and,
 # where ../shared/kodak exists, the rate on Kodak; what passes is noted in docs/verified.tsv (tools/verified.sh).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
@@ -67,6 +67,7 @@ if [ $full = 1 ]; then
     must "packages for --full" tools/install-packages.sh full
     must "build with clang" tools/build.sh build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
     slow clang "$program $vectors examples samples tests training/count" suite "tests with clang" build-clang
+    slow fuzzing "$program conformance fuzz" one "fuzzing, two seconds a target" fuzz/soak.sh --once --slice 2 --jobs 2 build-fuzz
     must "packages for 64-bit ARM" tools/install-packages.sh arm64
     slow arm64 "$program $vectors samples tests tools/test-arm64.sh training/count" one "64-bit ARM in an emulator" tools/test-arm64.sh
     for arch in s390x i386; do
