@@ -208,7 +208,7 @@ static vqz_status y4m_next(image_reader *base, image_rows *rows, vqz_error *e) {
         }
     }
     r->y++;
-    *rows = (image_rows){r->row, (ptrdiff_t)width * base->info.layout, 1};
+    *rows = (image_rows){r->row, (ptrdiff_t)width * (ptrdiff_t)base->info.layout, 1};
     return VQZ_OK;
 }
 

@@ -243,7 +243,7 @@ static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *wor
     const vqz_buffer *latent = &t->layer[VQZ_LAYER_LATENT].payload, *alpha = &t->layer[VQZ_LAYER_ALPHA].payload;
     vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
     if (plane) {
-        vqz_status s = alpha->size ? vqz_alpha_decode(&d->mem, alpha->data, alpha->size, plane + x, d->head.width, 1, w, h, &t->error) : VQZ_ERR_CORRUPT;
+        vqz_status s = alpha->size ? vqz_alpha_decode(&d->mem, alpha->data, alpha->size, plane + x, (ptrdiff_t)d->head.width, 1, w, h, &t->error) : VQZ_ERR_CORRUPT;
         if (s != VQZ_OK) return s;
     }
     if (!latent->size) return VQZ_ERR_CORRUPT;

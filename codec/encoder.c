@@ -244,7 +244,7 @@ static vqz_status drain(vqz_encoder *enc, vqz_error *e) {
     if (s == VQZ_OK && enc->check_next) s = vqz_decoder_next_frame(enc->check, &f);
     enc->check_next = false;
     for (vqz_band b; s == VQZ_OK && (s = vqz_decoder_receive(enc->check, &b)) == VQZ_OK;)
-        for (uint32_t r = 0; r < b.rows; r++) XXH64_update(&enc->hash, b.pixels + r * b.stride, (size_t)enc->head.width * enc->head.layout);
+        for (uint32_t r = 0; r < b.rows; r++) XXH64_update(&enc->hash, b.pixels + (ptrdiff_t)r * b.stride, (size_t)enc->head.width * enc->head.layout);
     if (s == VQZ_AGAIN || s == VQZ_END) return VQZ_OK;
     *e = *vqz_decoder_error(enc->check);
     return s;
@@ -362,7 +362,7 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
     if (enc->alpha) {
         const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
-        VQZ_TRY(vqz_alpha_encode(&enc->mem, plane, enc->head.width, 1, width, height, &r->alpha, &r->alpha_size, &r->error));
+        VQZ_TRY(vqz_alpha_encode(&enc->mem, plane, (ptrdiff_t)enc->head.width, 1, width, height, &r->alpha, &r->alpha_size, &r->error));
     }
     if (enc->head.residual) latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
     vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(width), vqz_positions(height)};

@@ -22,7 +22,7 @@ static inline vqz_status encode_picture(const vqz_settings *s, const vqz_image_i
     *out = (bytes){0};
     vqz_status st = vqz_encoder_open(&enc, s, NULL, e);
     if (st != VQZ_OK) return st;
-    ptrdiff_t stride = (ptrdiff_t)info->width * info->layout;
+    ptrdiff_t stride = (ptrdiff_t)info->width * (ptrdiff_t)info->layout;
     st = vqz_encoder_begin(enc, info);
     for (uint32_t y = 0; st == VQZ_OK || st == VQZ_AGAIN;) {
         const uint8_t *data;
@@ -55,7 +55,7 @@ static inline vqz_status decode_picture(const vqz_settings *s, bytes in, size_t 
         if (st == VQZ_OK && !*pixels) *pixels = calloc((size_t)info->image.width * info->image.height, info->image.layout);
         else if (st == VQZ_OK) {
             size_t row = (size_t)info->image.width * info->image.layout;
-            for (uint32_t i = 0; i < b.rows; i++) memcpy(*pixels + (b.y + i) * row, b.pixels + i * b.stride, row);
+            for (uint32_t i = 0; i < b.rows; i++) memcpy(*pixels + (b.y + i) * row, b.pixels + (ptrdiff_t)i * b.stride, row);
             bad += b.unverified_tiles;
         } else if (st == VQZ_AGAIN) {
             size_t n = step < in.size - at ? step : in.size - at;

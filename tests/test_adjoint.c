@@ -155,7 +155,7 @@ static void test_refused(void **state) {
     b.tensors[1].scale.down = 0;
     vqz_net_free(net, &mem);
     net = create(&b, &mem, VQZ_CPU_SCALAR);
-    const size_t used = mem.used;
+    const uint64_t used = mem.used;
     mem.limit = used + 100;
     assert_int_equal(vqz_adjoint_create(&a, &mem, net, b.layers, VQZ_CPU_AUTO, &e), VQZ_ERR_LIMIT);
     assert_int_equal(mem.used, used);

@@ -55,7 +55,7 @@ static bytes make(uint32_t frames, uint32_t claimed) {
         uint8_t *p = picture((int)i);
         assert_int_equal(vqz_encoder_begin_frame(enc, times[i], durations[i]), VQZ_OK);
         for (uint32_t y = 0; y < H; y += 20) {
-            assert_int_equal(vqz_encoder_send_rows(enc, p + (size_t)y * W * current_layout, W * current_layout, 20), VQZ_OK);
+            assert_int_equal(vqz_encoder_send_rows(enc, p + (size_t)y * W * current_layout, (ptrdiff_t)(W * current_layout), 20), VQZ_OK);
             assert_int_equal(drain(enc, &out), VQZ_AGAIN);
         }
         free(p);
@@ -323,7 +323,7 @@ static packets encode_packets(void) {
         else if (i >= 0) {
             uint8_t *pixels = picture(i);
             assert_int_equal(vqz_encoder_begin_frame(enc, times[i], durations[i]), VQZ_OK);
-            assert_int_equal(vqz_encoder_send_rows(enc, pixels, W * current_layout, H), VQZ_OK);
+            assert_int_equal(vqz_encoder_send_rows(enc, pixels, (ptrdiff_t)(W * current_layout), H), VQZ_OK);
             free(pixels);
         }
         assert_int_equal(vqz_encoder_receive_packet(enc, &k), VQZ_OK);

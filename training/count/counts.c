@@ -33,7 +33,7 @@ static void count_symbol(void *arg, const vqz_codebook *book, uint32_t symbol) {
     vqz_counts *c = arg;
     const vqz_model *m = c->m;
     bool scalar = book >= m->scalar && book < m->scalar + m->rungs;      /* both arrays lie in the model's one block */
-    c->symbol[c->first[scalar ? book - m->scalar : m->rungs + (book - m->pair)] + symbol]++;
+    c->symbol[c->first[scalar ? (uint32_t)(book - m->scalar) : m->rungs + (uint32_t)(book - m->pair)] + symbol]++;
 }
 
 static void count_hyper(vqz_counts *c, const vqz_prior *p) {
