@@ -108,8 +108,8 @@ def head(r):
             f.chunks[0].payload = make(f.chunks[0].payload)
         return change
 
-    for bit in (0, 23):
-        r.spoilt(f'head-flag-{bit + 8}', 'VERSION', f'5: flag {bit + 8}', with_head(reserved=1 << bit))
+    for bit in (0, 22):
+        r.spoilt(f'head-flag-{bit + 9}', 'VERSION', f'5: flag {bit + 9}', with_head(reserved=1 << bit))
     r.spoilt('head-width', 'LIMIT', '5: width 2^18 + 1', with_head(width=(1 << 18) + 1, height=1, tile=(1024, 1024)))
     r.spoilt('head-height', 'LIMIT', '5: height 2^18 + 1', with_head(height=(1 << 18) + 1, width=1))
     r.spoilt('head-width-largest', 'LIMIT', '5: width 2^32', with_head(width=1 << 32))

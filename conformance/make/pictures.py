@@ -1,4 +1,5 @@
 """Pictures by formula, as PAM files, and the program that encodes them."""
+import os
 import subprocess
 
 from coding import Random
@@ -45,5 +46,20 @@ class Encoder:
             f.write(picture(kind, w, h, samples))
         command = [self.vqz, 'encode', '--quiet', '-f', '-o', target, *(['--model', model] if model else []), *map(str, options), source]
         subprocess.run(command, check=True)
+        with open(target, 'rb') as f:
+            return f.read()
+
+    def film(self, model, kind, w, h, samples, frames, *options):
+        """The same of a sequence, whose frames get wider waves."""
+        target = f'{self.folder}/out.vqz'
+        for n in range(frames):
+            whole = picture(kind, w + 3 * n, h, samples).split(b'ENDHDR\n', 1)[1]
+            rows = [whole[y * (w + 3 * n) * samples:][:w * samples] for y in range(h)]
+            with open(f'{self.folder}/film{n}.pam', 'wb') as f:
+                f.write(picture(kind, w, h, samples).split(b'ENDHDR\n', 1)[0] + b'ENDHDR\n' + b''.join(rows))
+        command = [self.vqz, 'encode', '--quiet', '-f', '-o', target, *(['--model', model] if model else []), *map(str, options), f'{self.folder}/film%d.pam']
+        subprocess.run(command, check=True)
+        for n in range(frames):
+            os.remove(f'{self.folder}/film{n}.pam')
         with open(target, 'rb') as f:
             return f.read()

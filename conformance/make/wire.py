@@ -16,6 +16,11 @@ def varint(v, size=1):
     return bytes(out + bytes([v]))
 
 
+def slong(v):
+    """A signed number."""
+    return varint(2 * v if v >= 0 else -2 * v - 1)
+
+
 def _crc_table():
     table = []
     for v in range(256):
@@ -84,13 +89,16 @@ class Picture:
     has_hash: bool = False
     has_residual: bool = False
     quality: int = 1200
-    reserved: int = 0              # flags above bit 7
+    reserved: int = 0              # flags above bit 8
+    timing: tuple | None = None    # of a sequence: numerator and denominator of the timebase, number of frames
 
     def head(self, size=1):
         """Payload of HEAD; its numbers have at least `size` bytes."""
-        flags = self.samples - 1 | self.orientation - 1 << 2 | bool(self.cicp) << 5 | self.has_hash << 6 | self.has_residual << 7 | self.reserved << 8
+        flags = self.samples - 1 | self.orientation - 1 << 2 | bool(self.cicp) << 5 | self.has_hash << 6 | self.has_residual << 7
+        flags |= (self.timing is not None) << 8 | self.reserved << 9
         numbers = (flags, self.width - 1, self.height - 1, self.tile[0] // 64 - 1, self.tile[1] // 64 - 1, self.quality)
-        return b''.join(varint(v, size) for v in numbers) + self.model + self.cicp
+        times = (self.timing[0] - 1, self.timing[1] - 1, self.timing[2]) if self.timing else ()
+        return b''.join(varint(v, size) for v in numbers) + self.model + self.cicp + b''.join(varint(v, size) for v in times)
 
     def axis(self, k):
         """Tiles along an axis: (start, length) each."""
@@ -118,12 +126,31 @@ class Picture:
 
 
 @dataclass
+class Frame:
+    """What FRAM says. quality None: that of HEAD."""
+    pts: int
+    duration: int = 1
+    key: bool = True
+    has_hash: bool = False
+    has_residual: bool = False
+    quality: int | None = None
+    more: int = 0                  # other flags
+
+    def payload(self, size=1):
+        """Payload of FRAM; its numbers have at least `size` bytes."""
+        flags = self.key << 3 | self.has_hash << 4 | self.has_residual << 5 | (self.quality is not None) << 6 | self.more
+        numbers = varint(flags, min(size, 5)) + varint(2 * self.pts if self.pts >= 0 else -2 * self.pts - 1, size) + varint(self.duration, size)
+        return numbers + (b'' if self.quality is None else varint(self.quality, min(size, 5)))
+
+
+@dataclass
 class Chunk:
     """One chunk. payload None: INDX, made when its place is known. length: said instead of the right one."""
     type: bytes
     payload: bytes | None
     length: int | None = None
     crc: int = 0                   # is xored to the right one
+    frame: Frame | None = None     # what INDX says of a FRAM
 
 
 @dataclass
@@ -134,6 +161,7 @@ class File:
     major: int = 0
     minor: int = 0
     tail: bytes = b''
+    entries: bool = True           # in the INDX of a sequence
 
     def copy(self):
         """Another one to change."""
@@ -143,16 +171,26 @@ class File:
         """Place of the n-th chunk of a type."""
         return [i for i, c in enumerate(self.chunks) if c.type == kind][n]
 
+    def index(self, places):
+        """Payload of INDX. places: offsets of its chunks, and what FRAM says or None."""
+        out, last, pts = b'', 0, None
+        frames = [f for _, f in places if f]
+        if frames:
+            out = varint(len(frames)) + slong(frames[0].pts) + slong(frames[-1].pts + frames[-1].duration)
+            pts = frames[0].pts
+        for at, f in places if self.entries else ():
+            out += varint(2 * (at - last) + f.key) + slong(f.pts - pts) if f else varint(at - last)
+            last, pts = at, f and f.pts
+        return out + struct.pack('<I', len(out) + 16)
+
     def assemble(self):
         """The bytes of the file."""
         out = bytearray(SIGNATURE + bytes((self.major, self.minor)))
-        last, index = 0, b''
+        places, sequence = [], any(c.frame for c in self.chunks)
         for i, c in enumerate(self.chunks):
-            if c.type == b'TILE':
-                index += varint(len(out) - last)
-                last = len(out)
-            payload = index + struct.pack('<I', len(index) + 16) if c.payload is None else c.payload
-            out += chunk_bytes(c.type, payload, c.length, c.crc, bytes(out) if i == 0 else b'')
+            if c.frame if sequence else c.type == b'TILE':
+                places.append((len(out), c.frame))
+            out += chunk_bytes(c.type, self.index(places) if c.payload is None else c.payload, c.length, c.crc, bytes(out) if i == 0 else b'')
         return bytes(out) + self.tail
 
 
@@ -176,6 +214,17 @@ def file_of(picture, payloads, meta=(), pixel_hash=None):
     if len(picture.tiles()) > 1:
         chunks.append(Chunk(b'INDX', None))
     return File(picture, chunks)
+
+
+def sequence_of(picture, frames, meta=(), size=1):
+    """A whole sequence. frames: (Frame, payloads, pixel hash or None) each."""
+    chunks = [Chunk(b'HEAD', picture.head())] + [Chunk(*m) for m in meta]
+    for frame, payloads, pixel_hash in frames:
+        chunks.append(Chunk(b'FRAM', frame.payload(size), frame=frame))
+        chunks += [tile_chunk(t, layer, payloads[t, layer]) for t, layer in replace(picture, has_residual=frame.has_residual).order()]
+        if frame.has_hash:
+            chunks.append(Chunk(b'PHSH', pixel_hash))
+    return File(picture, chunks + [Chunk(b'INDX', None)])
 
 
 def parse(data):
