@@ -12,10 +12,12 @@ find valid partial invalid -name '*.vqz' -size -${small}c | while read -r file; 
     name=${file//\//-}
     cp "$file" "$out/demux/$name"
     case $file in
+    */sequence-*) cp "$file" "$out/sequence/$name" ;;
     *photo-*) ;;                # made with a large model: seconds with sanitizers
     *) cp "$file" "$out/decode/$name" ;;
     esac
 done
+cp valid/rgb-16x16.vqz valid/tiles-3x2.vqz "$out/sequence/"
 cp valid/rgb-16x16.vqz invalid/major.vqz invalid/cut-signature.vqz "$out/probe/"
 cp models/plain.vqzm models/odd.vqzm "$out/model/"
 find invalid -name '*.vqzm' -size -17000c -exec cp {} "$out/model/" \;
