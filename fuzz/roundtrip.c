@@ -33,7 +33,7 @@ static plan plan_of(fuzz_bytes *in) {
     p.info.orientation = meta >> 2 & 7;
     p.info.width = 1 + fuzz_byte(in);
     p.info.height = 1 + fuzz_byte(in);
-    uint32_t most = p.model == FUZZ_SMALL_MODELS ? 1024 : 8192;
+    uint32_t most = p.model == FUZZ_SMALL_MODELS ? 1024 : 4096;
     if (p.info.width * p.info.height > most) p.info.height = 1 + (most - 1) / p.info.width;
     if (meta & 32) memset(p.info.cicp, 1 + fuzz_byte(in) % 9, 4);
     if (meta & 64) p.info.meta = (vqz_metadata){.icc = blob, .icc_size = 1 + fuzz_below(in, sizeof blob), .exif = blob, .exif_size = 1 + fuzz_byte(in)};
