@@ -17,11 +17,18 @@ typedef struct call {
     task *t;
 } call;
 
+/* In a sandbox, where the model file is opened for each picture: the error is about that file, not about the picture. */
+static vqz_status open_model(run *r, vqz_error *e) {
+    vqz_error why = {.offset = NO_OFFSET};
+    const vqz_status s = r->model.model ? VQZ_OK : model_open(&r->model, r->o, &why);
+    return s == VQZ_OK ? s : cli_fail(e, s, NO_OFFSET, "--model %s: %.100s", path_tail(r->o->model ? r->o->model : ""), why.text);
+}
+
 /* Down to the bytes in the output file: out of a sandbox, nothing else comes. */
 static void work_on(void *arg) {
     call *c = arg;
     outcome *d = c->r->done;
-    d->status = c->r->model.model ? VQZ_OK : model_open(&c->r->model, c->r->o, &d->error);
+    d->status = open_model(c->r, &d->error);
     if (d->status == VQZ_OK) d->status = c->r->work(c->t, &d->error);
     if (d->status == VQZ_OK) d->status = sink_flush(&c->t->out, &d->error);
 }

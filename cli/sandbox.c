@@ -80,8 +80,8 @@ static const struct sock_filter filter[] = {
 #else
     ALLOW_IF(clone, 0, CLONE_BITS, THREAD),
 #endif
-    ALLOW(futex), ALLOW(set_robust_list), ALLOW(rt_sigprocmask), ALLOW(sigaltstack), ALLOW(sched_yield), ALLOW(sched_getaffinity),
-    ALLOW(gettid), ALLOW(getpid), ALLOW(exit), ALLOW(exit_group), ALLOW(restart_syscall),
+    ALLOW(futex), ALLOW(set_robust_list), ALLOW(rt_sigprocmask), ALLOW(rt_sigaction), ALLOW(rt_sigreturn), ALLOW(sigaltstack), ALLOW(sched_yield),
+    ALLOW(sched_getaffinity), ALLOW(gettid), ALLOW(getpid), ALLOW(exit), ALLOW(exit_group), ALLOW(restart_syscall),
     /* time, chance, the amount of memory */
     ALLOW(clock_gettime), ALLOW(getrandom), ALLOW(sysinfo),
 #ifdef __NR_rseq

@@ -1,6 +1,7 @@
 # To be sourced by tests of the program: a scratch folder to work in, and checks that count failures.
 set -u
 vqz=$(realpath "$1")
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm      # outputs are flushed to the disk, and the tests have thousands
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
