@@ -7,6 +7,7 @@
 #define VQZ_DEVICE_MEMBER static __device__ __forceinline__
 #define VQZ_KERNEL(threads) __global__ __launch_bounds__(threads)
 #define VQZ_UNROLL _Pragma("unroll")
+#define VQZ_ROLLED _Pragma("unroll 1")
 
 VQZ_DEVICE unsigned vqz_thread() { return threadIdx.x; }
 VQZ_DEVICE unsigned vqz_lane() { return threadIdx.x % VQZ_WARP; }

@@ -18,7 +18,7 @@
  *   VQZ_LAUNCH(kernel, x, y, z, threads, stream, params)      0 or an error for vqz_cu_error_text */
 #ifndef VQZ_CUDA_DIALECT_H
 #define VQZ_CUDA_DIALECT_H
-#include "base/intmath.h"
+#include "base/laddermath.h"
 #include <stddef.h>
 
 enum { VQZ_WARP = 32 };
@@ -32,6 +32,7 @@ enum { VQZ_WARP = 32 };
 /* One tensor core product out of dot products: each lane collects the rows and columns of its four sums from those that hold them. */
 template <bool SA, bool SB> VQZ_DEVICE void vqz_mma_by_dots(int32_t (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     const unsigned lane = vqz_lane(), row = lane & ~3u, column = (lane & 3) * 8;
+    VQZ_ROLLED
     for (unsigned q = 0; q < 4; q++) {
         uint32_t x[4], even[2], odd[2];
         for (unsigned i = 0; i < 4; i++) x[i] = vqz_shuffle(a[i], row | q);

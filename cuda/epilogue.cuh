@@ -51,7 +51,9 @@ VQZ_DEVICE void vqz_finish(const vqz_cu_layer &l, const vqz_quad &q, const vqz_c
         else vqz_store(static_cast<uint8_t *>(out.data) + at, vqz_bytes(vqz_bytes(low, second, 0x0040), vqz_bytes(third, high, 0x4000), 0x7610));
         return;
     }
-    for (unsigned e = 0; e < q.count; e++) {
+    VQZ_UNROLL
+    for (unsigned e = 0; e < 4; e++) {
+        if (e >= q.count) break;
         const unsigned o = q.first + e, group = o / l.run, i = group / l.shuffle, j = group % l.shuffle;
         const size_t at = ((static_cast<size_t>(y) * l.shuffle + i) * out.w + static_cast<size_t>(x) * l.shuffle + j) * out.stride + (o - group * l.run);
         if (l.out16) static_cast<int16_t *>(out.data)[at] = static_cast<int16_t>(r[e]);

@@ -2,7 +2,7 @@
  * device's, the structures themselves the host's. */
 #ifndef VQZ_CUDA_LAUNCH_H
 #define VQZ_CUDA_LAUNCH_H
-#include "cuda/layer.h"
+#include "cuda/tile.h"
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -10,6 +10,21 @@ extern "C" {
 /* A layer over `items`; positions: of the largest item's output, before the shuffle. */
 int vqz_cu_conv(const vqz_cu_job *job, unsigned items, uint32_t positions, void *stream);
 int vqz_cu_requant(const vqz_cu_job *job, unsigned items, uint32_t positions, void *stream);
+
+/* The prior. positions: of the largest tile: hyper-latents; latents; latents of the pass. */
+int vqz_cu_hyper_features(const vqz_cu_hyper *p, uint32_t positions, void *stream);
+int vqz_cu_hyper_crop(const vqz_cu_hyper *p, uint32_t positions, void *stream);
+int vqz_cu_gather_trunk(const vqz_cu_gather *p, uint32_t positions, uint32_t stride, void *stream);
+int vqz_cu_gather_anchors(const vqz_cu_gather *p, uint32_t positions, void *stream);
+
+/* Decoding, in the file's order: begin, hyper, the passes (which also fill in the latents of slices that are not coded), end. */
+int vqz_cu_decode_begin(const vqz_cu_batch *p, void *stream);
+int vqz_cu_decode_hyper(const vqz_cu_batch *p, void *stream);
+int vqz_cu_decode_pass(const vqz_cu_pass *p, void *stream);
+/* What is left over goes into tile.failed. */
+int vqz_cu_decode_end(const vqz_cu_batch *p, void *stream);
+/* tile.hash of the latents. */
+int vqz_cu_hash(const vqz_cu_batch *p, void *stream);
 #ifdef __cplusplus
 }
 #endif

@@ -41,6 +41,9 @@ vqz_status vqz_cu_plan_size(const vqz_cu_net *net, const vqz_cu_binding *b, size
 /* scratch: of at least that size, shared by plans that do not run at once. */
 vqz_status vqz_cu_plan_create(vqz_cu_plan *plan, const vqz_cu_net *net, const vqz_cu_binding *b, void *scratch, vqz_memory *mem, vqz_error *e);
 void vqz_cu_plan_free(vqz_cu_plan *plan);
+/* The device's views of a tensor, and of the output. */
+const vqz_cu_view *vqz_cu_plan_tensor(const vqz_cu_plan *plan, unsigned tensor);
+const vqz_cu_view *vqz_cu_plan_output(const vqz_cu_plan *plan);
 /* Queues the layers. only: device memory, a word per item, items with 0 are left out; NULL: all. */
 vqz_status vqz_cu_plan_run(const vqz_cu_plan *plan, const uint32_t *only, void *queue, vqz_error *e);
 #endif

@@ -89,6 +89,13 @@ void vqz_cu_plan_free(vqz_cu_plan *plan) {
     plan->views = NULL;
 }
 
+const vqz_cu_view *vqz_cu_plan_tensor(const vqz_cu_plan *plan, unsigned tensor) { return (const vqz_cu_view *)plan->views + (size_t)tensor * plan->items; }
+
+const vqz_cu_view *vqz_cu_plan_output(const vqz_cu_plan *plan) {
+    const vqz_net *net = plan->net->net;
+    return vqz_cu_plan_tensor(plan, net->layers[net->nlayers - 1].def.dst);
+}
+
 vqz_status vqz_cu_plan_run(const vqz_cu_plan *plan, const uint32_t *only, void *queue, vqz_error *e) {
     const vqz_net *net = plan->net->net;
     const vqz_cu_view *views = plan->views;

@@ -10,6 +10,7 @@
 #define VQZ_DEVICE_MEMBER static inline
 #define VQZ_KERNEL(threads) static
 #define VQZ_UNROLL
+#define VQZ_ROLLED
 
 struct int2 { int32_t x, y; };
 struct int4 { int32_t x, y, z, w; };

@@ -1,0 +1,94 @@
+/* Tiles coded by the processor's code, to compare the device with. Include after cmocka.h. */
+#ifndef VQZ_CUDA_TESTS_TILE_H
+#define VQZ_CUDA_TESTS_TILE_H
+#include "codec/latent.h"
+#include "codec/transform.h"
+#include "cuda/latents.h"
+#include "cuda/tests/device.h"
+#include "tests/pictures.h"
+
+/* One tile, the whole of a small picture. */
+typedef struct cpu_tile {
+    uint32_t h, w, width, height;            /* latent positions; pixels */
+    uint8_t *rgb;
+    void *block;
+    vqz_prior prior;
+    vqz_analysis analysis;
+    vqz_synthesis synthesis;
+    vqz_latents analysed, decoded;
+    uint8_t *payload;
+    size_t size;
+} cpu_tile;
+
+/* *data: to be freed behind the model. */
+static inline vqz_model *open_model(uint8_t **data) {
+    vqz_model *m;
+    vqz_error e = {0};
+    FILE *f = fopen("models/base.vqzm", "rb");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 0, SEEK_END), 0);
+    const size_t size = (size_t)ftell(f);
+    *data = malloc(size);
+    assert_non_null(*data);
+    rewind(f);
+    assert_int_equal(fread(*data, 1, size, f), size);
+    fclose(f);
+    must(vqz_model_open(&m, *data, size, &e), &e);
+    return m;
+}
+
+static inline void lay_out_tile(cpu_tile *t, vqz_model *m, const vqz_nets *nets, vqz_arena *a) {
+    vqz_error e = {0};
+    must(vqz_prior_layout(&t->prior, m, nets, t->h, t->w, a, &e), &e);
+    must(vqz_analysis_layout(&t->analysis, m, nets, t->h, t->w, a, &e), &e);
+    must(vqz_synthesis_layout(&t->synthesis, m, nets, t->h, t->w, a, &e), &e);
+    t->analysed.stride = t->decoded.stride = t->w;
+    VQZ_TAKE(a, t->analysed.data, (size_t)t->h * t->w * m->C);
+    VQZ_TAKE(a, t->decoded.data, (size_t)t->h * t->w * m->C);
+}
+
+/* Analyses and codes a picture. */
+static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint32_t width, uint32_t height, uint32_t level, uint32_t seed) {
+    enum { ROLES = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS };
+    const vqz_kernels *kernels = vqz_kernels_get(VQZ_CPU_AUTO);
+    const vqz_nets *nets;
+    vqz_error e = {0};
+    vqz_memory mem;
+    vqz_memory_init(&mem, 1 << 28);
+    must(vqz_model_nets(m, kernels, ROLES, &nets, &e), &e);
+    *t = (cpu_tile){.h = (height + 15) / 16, .w = (width + 15) / 16, .width = width, .height = height, .rgb = make_picture(kind, width, height, 3, seed)};
+    vqz_arena a = {0};
+    lay_out_tile(t, m, nets, &a);
+    t->block = aligned_alloc(64, a.used);
+    assert_non_null(t->block);
+    a = (vqz_arena){.base = t->block};
+    lay_out_tile(t, m, nets, &a);
+    const vqz_rect whole = {0, 0, t->w, t->h};
+    vqz_analyse(&t->analysis, t->rgb, (size_t)width * 3, 0, width, height, whole, &t->analysed, &t->prior, &m->level[level]);
+    memcpy(t->decoded.data, t->analysed.data, (size_t)t->h * t->w * m->C * sizeof(int16_t));
+
+    vqz_quantizer q[VQZ_MASK_STEPS];
+    vqz_arena plan = {0};
+    vqz_quantizer_layout(&q[VQZ_MASK_NEUTRAL], m, kernels, &plan);
+    void *block = aligned_alloc(64, plan.used), *payload;
+    plan = (vqz_arena){.base = block};
+    vqz_quantizer_layout(&q[VQZ_MASK_NEUTRAL], m, kernels, &plan);
+    vqz_quantizer_set(&q[VQZ_MASK_NEUTRAL], m->level[level].lambda);
+    vqz_rans_enc rans;
+    vqz_rans_enc_init(&rans, &mem);
+    uint8_t *coded;
+    must(vqz_latent_encode(&t->prior, &rans, (uint8_t)level, q, NULL, &t->decoded, &mem, &coded, &t->size, &e), &e);
+    payload = malloc(t->size);
+    assert_non_null(payload);
+    t->payload = memcpy(payload, coded, t->size);
+    vqz_free(&mem, coded);
+    vqz_rans_enc_free(&rans);
+    free(block);
+}
+
+static inline void drop_tile(cpu_tile *t) {
+    free(t->rgb);
+    free(t->block);
+    free(t->payload);
+}
+#endif
