@@ -1,7 +1,7 @@
 #!/bin/bash
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
-# UndefinedBehaviorSanitizer (build-asan/), and runs all tests in both.
-# --full adds a clang build, a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), the sample photos through quickstart.sh and,
+# UndefinedBehaviorSanitizer (build-asan/), runs all tests in both, and static checks (tools/static.sh).
+# --full adds a clang build, compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), the sample photos through quickstart.sh and,
 # where ../shared/kodak exists, the rate on Kodak; what passes is noted in docs/verified.tsv (tools/verified.sh).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
@@ -56,18 +56,20 @@ kodak() {   # the figure for docs/verified.tsv
     bench/rd.sh --metrics psnr --out runs/verify && figure=$(awk -F'|' '$2 ~ /^ vqz / { print "BD-rate PSNR" $3; exit }' runs/verify/rd.md)
 }
 
-must "packages" tools/install-packages.sh build test quickstart
-must "build Release" tools/build.sh build -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
+must "packages" tools/install-packages.sh build test static quickstart
+must "build Release" tools/build.sh build -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON -DVQZ_WERROR=ON
 suite "tests Release" build
-must "build with sanitizers" tools/build.sh build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DVQZ_SANITIZE=ON -DVQZ_BUILD_TESTS=ON
+one "static checks" tools/static.sh
+must "build with sanitizers" tools/build.sh build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DVQZ_SANITIZE=ON -DVQZ_BUILD_TESTS=ON -DVQZ_WERROR=ON
 suite "tests with sanitizers" build-asan
 if [ $full = 1 ]; then
     program="CMakeLists.txt base cli cmake codec format include models tools/build.sh"
     vectors="conformance spec/decoder"
     must "packages for --full" tools/install-packages.sh full
-    must "build with clang" tools/build.sh build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
+    must "build with clang" tools/build.sh build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON -DVQZ_WERROR=ON
     slow clang "$program $vectors examples samples tests training/count" suite "tests with clang" build-clang
     slow fuzzing "$program conformance fuzz" one "fuzzing, two seconds a target" fuzz/soak.sh --once --slice 2 --jobs 2 build-fuzz
+    slow matrix "$program $vectors tests/test_conformance.sh tools/matrix.sh" one "compilers and levels of optimisation" tools/matrix.sh
     must "packages for 64-bit ARM" tools/install-packages.sh arm64
     slow arm64 "$program $vectors samples tests tools/test-arm64.sh training/count" one "64-bit ARM in an emulator" tools/test-arm64.sh
     for arch in s390x i386; do

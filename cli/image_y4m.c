@@ -97,8 +97,9 @@ static bool set_sampling(y4m_reader *r, const char *c) {
 
 /* "F30000:1001" as a timebase: the time of a frame. */
 static void set_rate(y4m_reader *r, const char *text) {
-    unsigned long long a, b;
-    if (sscanf(text, "%10llu:%10llu", &a, &b) == 2 && a && b && a <= VQZ_MAX_TIMEBASE && b <= VQZ_MAX_TIMEBASE)
+    char *end;
+    const unsigned long long a = strtoull(text, &end, 10), b = *end == ':' ? strtoull(end + 1, NULL, 10) : 0;
+    if (a && b && a <= VQZ_MAX_TIMEBASE && b <= VQZ_MAX_TIMEBASE)
         r->base.timing = (vqz_timing){(uint32_t)b, (uint32_t)a, 0};
 }
 

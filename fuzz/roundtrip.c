@@ -92,7 +92,7 @@ static void check_info(const plan *p, const vqz_file_info *f) {
     if (a->meta.icc_size) FUZZ_CHECK(memcmp(a->meta.icc, b->meta.icc, a->meta.icc_size) == 0);
     if (a->meta.exif_size) FUZZ_CHECK(memcmp(a->meta.exif, b->meta.exif, a->meta.exif_size) == 0);
     if (a->meta.xmp_size) FUZZ_CHECK(memcmp(a->meta.xmp, b->meta.xmp, a->meta.xmp_size) == 0);
-    FUZZ_CHECK(f->quality_x16 == (uint16_t)(p->settings.quality * 16 + 0.5f));
+    FUZZ_CHECK(f->quality_x16 == (uint32_t)(p->settings.quality * 16 + 0.5f));
     FUZZ_CHECK(memcmp(f->model_id, fuzz_model_id(p->model), VQZ_MODEL_ID_SIZE) == 0);
 }
 

@@ -277,10 +277,10 @@ static void same_head(const vqz_head *a, const vqz_head *b) {   /* field by fiel
 static void test_round_trip(void **state) {
     (void)state;
     static const uint32_t sizes[][4] = {{1, 1, 64, 64}, {95, 64, 64, 64}, {96, 64, 64, 64}, {300, 200, 128, 64}, {768, 512, 768, 512}, {70, 90, 1024, 1024}};
-    for (uint8_t layout = VQZ_GRAY; layout <= VQZ_RGBA; layout++)
+    for (unsigned layout = VQZ_GRAY; layout <= VQZ_RGBA; layout++)
         for (size_t k = 0; k < 6; k++)
             for (unsigned options = 0; options < 64; options++) {
-                vqz_head h = head_of(sizes[k][0], sizes[k][1], sizes[k][2], sizes[k][3], layout);
+                vqz_head h = head_of(sizes[k][0], sizes[k][1], sizes[k][2], sizes[k][3], (uint8_t)layout);
                 h.orientation = (uint8_t)(1 + options % 8);
                 h.quality_x16 = (uint16_t)(options * 25);
                 h.pixel_hash = options & 1;

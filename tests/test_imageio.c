@@ -239,7 +239,7 @@ static uint8_t png_expected(const png_case *c, const uint8_t *row, uint32_t x, u
     if (c->depth == 16) return (uint8_t)(((row[2 * at] << 8 | row[2 * at + 1]) * 255 + 32767) / 65535);
     if (c->depth == 8 && c->type != PNG_COLOR_TYPE_PALETTE) return row[at];
     unsigned v =
-        row[x * (unsigned)c->depth / 8] >> (8 - (unsigned)c->depth - x * (unsigned)c->depth % 8) & ((1u << c->depth) - 1);
+        (unsigned)row[x * (unsigned)c->depth / 8] >> (8 - (unsigned)c->depth - x * (unsigned)c->depth % 8) & ((1u << c->depth) - 1);
     if (c->type == PNG_COLOR_TYPE_GRAY) return (uint8_t)(v * 255 / ((1u << c->depth) - 1));
     return (uint8_t)(i == 3 ? (v == 1 ? 0 : 255) : 10 + 30 * v + 10 * i);
 }

@@ -13,7 +13,7 @@ for group in "$@"; do
     build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
     test) wanted+=(libcmocka-dev git valgrind) ;;
-    full) wanted+=(clang libclang-rt-14-dev llvm) ;;
+    full) wanted+=(python3 clang libclang-rt-14-dev llvm) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-tools libjxl-devtools webp netpbm libavif-bin libopenjp2-tools) ;;
     arm64) wanted+=(gcc-aarch64-linux-gnu qemu-user libc6-dev:arm64 libpng-dev:arm64 libjpeg62-turbo-dev:arm64 libzstd-dev:arm64 libxxhash-dev:arm64 libcmocka-dev:arm64) ;;

@@ -22,7 +22,7 @@ i386) emulator=(/usr/$triple/lib/ld-linux.so.2 --library-path "$path") ;;
 esac
 took libraries
 tools/build.sh "$dir" -DCMAKE_TOOLCHAIN_FILE=cmake/sysroot.cmake -DVQZ_TRIPLE=$triple -DVQZ_LIBRARY_ARCHITECTURE=$libraries -DVQZ_SYSROOT="$root" \
-    -DVQZ_EMULATOR="$(IFS=';'; echo "${emulator[*]}")" -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON
+    -DVQZ_EMULATOR="$(IFS=';'; echo "${emulator[*]}")" -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON -DVQZ_WERROR=ON
 took build
 # Left out: for their time test_codec, test_damage, test_count and test_adjoint; what starts programs of its own; the kernels of other processors.
 ctest --test-dir "$dir" --output-on-failure --parallel "$(nproc)" --no-tests=error \

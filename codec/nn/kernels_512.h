@@ -16,7 +16,7 @@ INLINE __m512i broadcast(const uint8_t *p) {
 }
 INLINE __mmask16 lanes_of(const vqz_packed *p, unsigned vector) {
     unsigned left = p->cout - vector * LANES;
-    return left < LANES ? (__mmask16)((1u << left) - 1) : 0xffff;
+    return (__mmask16)(left < LANES ? (1u << left) - 1 : 0xffffu);
 }
 /* Sixteen 8- or 16-bit elements as 32 bits; masked ones are not touched. */
 INLINE __m512i load_elements(const uint8_t *p, bool wide, __mmask16 mask) {
