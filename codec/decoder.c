@@ -1,79 +1,8 @@
-/* Bytes in, frames out, each in bands: a tile row is decoded to latents when its tiles are there, and to pixels when the next row's latents are,
- * because pixels at its lower edge depend on them, and when its residuals are, where the file has any. */
-#include "base/arena.h"
-#include "base/pool.h"
-#include "codec/alpha.h"
-#include "codec/colour.h"
-#include "codec/latent.h"
-#include "codec/reconstruct.h"
-#include "codec/residual.h"
+/* Bytes in, frames out, each in bands. */
+#include "codec/decoder.h"
 #include "codec/settings.h"
-#include "format/buffer.h"
 #include "format/chunk.h"
-#include "format/format.h"
 #include <string.h>
-#define XXH_STATIC_LINKING_ONLY
-#include <xxhash.h>
-
-enum { MAX_MODELS = 16, MAX_TILE_SIDE = 16384 };
-
-/* A tile's payload of one layer while its row is incomplete. */
-typedef struct part {
-    vqz_buffer payload;
-    uint64_t offset;                         /* of the chunk */
-} part;
-
-/* A column of the grid: the payloads of the rows that are being collected, and what became of the last ones. */
-typedef struct tile {
-    part layer[3];                           /* by vqz_tile_layer */
-    vqz_status status;                       /* of the row that was decoded or delivered last */
-    vqz_error error;
-} tile;
-
-/* A tile row, beside its latents. */
-typedef struct tile_row {
-    uint8_t *alpha;
-    bool *ok;                                /* [grid.nx]: decoded */
-} tile_row;
-
-struct vqz_decoder {
-    vqz_memory mem;
-    vqz_error error;
-    vqz_settings settings;
-    vqz_model *models[MAX_MODELS];           /* given ones; built-in ones are opened when a file names them */
-    unsigned nmodels;
-    vqz_demux *demux;
-    vqz_status failed;
-
-    bool have_head, ended;                   /* ended: no more frames */
-    vqz_head head;                           /* with what the present frame has of residuals and hash */
-    vqz_metadata meta;
-    vqz_grid grid;
-    vqz_model *model;
-    const vqz_nets *nets;
-    vqz_recon pixels;
-    uint64_t planned;                        /* bytes, all in all, the packed model included */
-    size_t block_bytes;
-    bool laid_out;
-    void *block;
-    vqz_pool *pool;
-    size_t work_bytes;
-    uint8_t **work;                          /* [pool size] each work_bytes */
-    tile *tiles;                             /* [grid.nx] */
-    tile_row rows[VQZ_ROWS_HELD];            /* tile row i is rows[i % VQZ_ROWS_HELD] */
-
-    enum { NO_FRAME, ANNOUNCED, IN_FRAME, OVER } at; /* none yet; begun, and not asked for; being delivered; delivered, failed or left */
-    vqz_frame frame;
-    uint64_t frames;                         /* begun */
-    vqz_status frame_status;                 /* VQZ_OK while it can be delivered, VQZ_END: has been, else why not */
-    bool frame_read, has_pixel_hash;         /* all of it has been read */
-    uint32_t tiles_met;                      /* TILE chunks of it */
-    uint32_t collect, refined, deliver;      /* tile rows: being collected, first without all residuals, next to be synthesised */
-    vqz_event held;                          /* a TILE event whose row's turn may not have come; kind NONE: none */
-    vqz_buffer held_payload;                 /* its own copy: the caller may send more bytes before its turn */
-    uint64_t pixel_hash;
-    XXH64_state_t hash;
-};
 
 static vqz_status fail(vqz_decoder *d, vqz_status s) { return d->failed = d->error.status = s; }
 
@@ -157,203 +86,12 @@ static vqz_status find_model(vqz_decoder *d) {
     return VQZ_OK;                           /* reported when pixels are asked for: `info` works without */
 }
 
-/* A worker's memory: first for the latents of a tile, then, over the same bytes, for the pixels of one. What is NULL is not laid out. */
-static vqz_status layout_work(const vqz_decoder *d, uint8_t *base, size_t *bytes, uint32_t h, uint32_t w, vqz_prior *prior, vqz_synthesis *s,
-                              vqz_residual *residual, vqz_error *e) {
-    vqz_arena a = {.base = base}, b = {.base = base};
-    if (prior) VQZ_TRY(vqz_prior_layout(prior, d->model, d->nets, vqz_positions(h), vqz_positions(w), &a, e));
-    if (s) VQZ_TRY(vqz_recon_work(&d->pixels, h, w, s, &b, e));
-    if (residual && d->head.residual) vqz_residual_layout(residual, w, vqz_is_gray(d->head.layout) ? 1 : 3, &b);
-    if (a.overflow || b.overflow) return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "tiles of %u x %u do not fit in memory", w, h);
-    *bytes = a.used > b.used ? a.used : b.used;
-    return VQZ_OK;
-}
-
-static void layout_all(vqz_decoder *d, vqz_arena *a, unsigned workers) {
-    uint32_t held = d->grid.ny < VQZ_ROWS_HELD ? d->grid.ny : VQZ_ROWS_HELD;
-    VQZ_TAKE(a, d->tiles, d->grid.nx);
-    VQZ_TAKE(a, d->work, workers);
-    for (uint32_t i = 0; i < held; i++) {
-        VQZ_TAKE(a, d->rows[i].ok, d->grid.nx);
-        if (vqz_has_alpha(d->head.layout)) VQZ_TAKE(a, d->rows[i].alpha, (size_t)d->pixels.max_h * d->head.width);
-    }
-    vqz_recon_layout(&d->pixels, a);
-    for (unsigned i = 0; i < workers; i++) {
-        uint8_t *p = vqz_take(a, d->work_bytes, 1);
-        if (d->work) d->work[i] = p;
-    }
-}
-
-/* Sizes only: nothing of the picture's size is allocated before this has been held against the limit. */
-static vqz_status plan(vqz_decoder *d) {
-    vqz_prior prior;
-    vqz_synthesis synthesis;
-    vqz_residual residual;
-    vqz_arena a = {0};
-    VQZ_TRY(vqz_model_nets(d->model, vqz_kernels_get(d->settings.cpu), VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS, &d->nets, &d->error));
-    vqz_recon *p = &d->pixels;
-    vqz_recon_init(p, &d->head, d->model, d->nets);
-    d->grid = p->grid;
-    if (p->max_w > MAX_TILE_SIDE || p->max_h > MAX_TILE_SIDE)
-        return vqz_fail(&d->error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "tiles of %u x %u: at most %d per side", p->max_w, p->max_h, MAX_TILE_SIDE);
-    VQZ_TRY(layout_work(d, NULL, &d->work_bytes, p->max_h, p->max_w, &prior, &synthesis, &residual, &d->error));
-    VQZ_TRY(vqz_pool_create(&d->pool, &d->mem, d->settings.threads, d->grid.nx, &d->error));
-    layout_all(d, &a, vqz_pool_size(d->pool));
-    d->tiles = NULL;
-    d->work = NULL;
-    if (a.overflow) return vqz_fail(&d->error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a picture of %u x %u does not fit in memory", d->head.width, d->head.height);
-    d->block_bytes = a.used;
-    d->planned = a.used + d->mem.used + d->model->mem.used;
-    return VQZ_OK;
-}
-
 static vqz_status take_head(vqz_decoder *d, const vqz_event *ev) {
     d->head = *ev->head;
     d->meta = *ev->meta;
     d->have_head = true;
     VQZ_TRY(find_model(d));
-    return d->model ? plan(d) : VQZ_OK;
-}
-
-static vqz_status allocate(vqz_decoder *d) {
-    if (!d->model) {
-        char id[2 * VQZ_MODEL_ID_SIZE + 1];
-        for (int i = 0; i < VQZ_MODEL_ID_SIZE; i++) {
-            id[2 * i] = "0123456789abcdef"[d->head.model_id[i] >> 4];
-            id[2 * i + 1] = "0123456789abcdef"[d->head.model_id[i] & 15];
-        }
-        id[2 * VQZ_MODEL_ID_SIZE] = 0;
-        return vqz_fail(&d->error, VQZ_ERR_MODEL_UNKNOWN, VQZ_NO_OFFSET, "the file needs model %s, which was not given", id);
-    }
-    VQZ_TRY(vqz_alloc(&d->mem, &d->block, d->block_bytes, 1, &d->error));
-    vqz_arena a = {.base = d->block};
-    layout_all(d, &a, vqz_pool_size(d->pool));
-    for (uint32_t i = 0; i < d->grid.nx; i++)
-        for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.mem = &d->mem;
-    d->laid_out = true;
-    return VQZ_OK;
-}
-
-/* ---- latents ---------------------------------------------------------------------------------- */
-
-static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
-    uint32_t x, y, w, h;
-    vqz_grid_rect(&d->head, tx, d->collect, &x, &y, &w, &h);
-    uint8_t *plane = d->rows[d->collect % VQZ_ROWS_HELD].alpha;
-    const vqz_buffer *latent = &t->layer[VQZ_LAYER_LATENT].payload, *alpha = &t->layer[VQZ_LAYER_ALPHA].payload;
-    vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
-    if (plane) {
-        vqz_status s = alpha->size ? vqz_alpha_decode(&d->mem, alpha->data, alpha->size, plane + x, (ptrdiff_t)d->head.width, 1, w, h, &t->error) : VQZ_ERR_CORRUPT;
-        if (s != VQZ_OK) return s;
-    }
-    if (!latent->size) return VQZ_ERR_CORRUPT;
-    vqz_prior prior;
-    size_t bytes = 0;
-    VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, NULL, &t->error));
-    if (bytes > d->work_bytes) return vqz_fail(&t->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", w, h);
-    return vqz_latent_decode(&prior, latent->data, latent->size, &latents, d->settings.verify != 0, NULL, &t->error);
-}
-
-/* A tile that is not there: zero latents, opaque. */
-static void blank_tile(vqz_decoder *d, uint32_t tx) {
-    uint32_t x, y, w, h;
-    vqz_grid_rect(&d->head, tx, d->collect, &x, &y, &w, &h);
-    uint8_t *alpha = d->rows[d->collect % VQZ_ROWS_HELD].alpha;
-    vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
-    for (uint32_t i = 0; i < vqz_positions(h); i++)
-        memset(latents.data + i * latents.stride * d->model->C, 0, (size_t)vqz_positions(w) * d->model->C * sizeof *latents.data);
-    for (uint32_t i = 0; alpha && i < h; i++) memset(alpha + (size_t)i * d->head.width + x, 255, w);
-}
-
-static void run_decode(void *arg, size_t tx, unsigned worker) {
-    vqz_decoder *d = arg;
-    tile *t = &d->tiles[tx];
-    t->error = (vqz_error){.offset = VQZ_NO_OFFSET};
-    t->status = decode_tile(d, t, (uint32_t)tx, d->work[worker]);
-}
-
-/* Alpha and latents of the row that is being collected: all that will come is there. */
-static vqz_status finish_row(vqz_decoder *d) {
-    tile_row *row = &d->rows[d->collect % VQZ_ROWS_HELD];
-    vqz_pool_run(d->pool, d->grid.nx, run_decode, d);
-    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
-        tile *t = &d->tiles[tx];
-        row->ok[tx] = t->status == VQZ_OK;
-        if (!row->ok[tx] && !d->settings.partial) {
-            d->error = t->error;
-            d->error.offset = t->layer[VQZ_LAYER_LATENT].offset;
-            return t->status;
-        }
-        if (!row->ok[tx]) blank_tile(d, tx);
-        t->layer[VQZ_LAYER_LATENT].payload.size = t->layer[VQZ_LAYER_ALPHA].payload.size = 0;
-    }
-    d->collect++;
-    return VQZ_OK;
-}
-
-static vqz_status take_tile(vqz_decoder *d, const vqz_event *ev) {
-    part *p = &d->tiles[ev->tile.index % d->grid.nx].layer[ev->tile.layer];
-    p->offset = ev->offset;
-    return vqz_buffer_append(&p->payload, ev->tile.payload, ev->tile.size, &d->error);
-}
-
-/* ---- pixels ----------------------------------------------------------------------------------- */
-
-static vqz_status finish_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
-    uint32_t x, y, w, h;
-    vqz_grid_rect(&d->head, tx, d->deliver, &x, &y, &w, &h);
-    const tile_row *row = &d->rows[d->deliver % VQZ_ROWS_HELD];
-    const vqz_buffer *payload = &t->layer[VQZ_LAYER_RESIDUAL].payload;
-    vqz_synthesis s;
-    vqz_residual residual;
-    size_t bytes = 0, wide = (size_t)d->head.width * d->head.layout;
-    VQZ_TRY(layout_work(d, work, &bytes, h, w, NULL, &s, &residual, &t->error));
-    vqz_recon_tile(&d->pixels, &s, tx, d->deliver, row->alpha);
-    if (!d->head.residual || !row->ok[tx]) return VQZ_OK;            /* nothing that residuals could refer to */
-    if (!payload->size) return VQZ_ERR_CORRUPT;
-    vqz_samples samples = {d->pixels.band + (size_t)x * d->head.layout, wide, d->head.layout};
-    vqz_status status = vqz_residual_decode(&residual, payload->data, payload->size, samples, h, &t->error);
-    if (status != VQZ_OK) vqz_recon_tile(&d->pixels, &s, tx, d->deliver, row->alpha);      /* the picture without them */
-    return status;
-}
-
-static void run_finish(void *arg, size_t tx, unsigned worker) {
-    vqz_decoder *d = arg;
-    tile *t = &d->tiles[tx];
-    t->error = (vqz_error){.offset = VQZ_NO_OFFSET};
-    t->status = finish_tile(d, t, (uint32_t)tx, d->work[worker]);
-}
-
-/* Tiles of the row that are missing, in part or as a whole, or touch one without latents. */
-static uint32_t count_unverified(const vqz_decoder *d) {
-    uint32_t bad = 0;
-    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
-        bool ok = d->tiles[tx].status == VQZ_OK;
-        for (uint32_t ty = d->deliver ? d->deliver - 1 : 0; ty <= d->deliver + 1 && ty < d->grid.ny; ty++)
-            for (uint32_t nx = tx ? tx - 1 : 0; nx <= tx + 1 && nx < d->grid.nx; nx++) ok &= d->rows[ty % VQZ_ROWS_HELD].ok[nx];
-        bad += !ok;
-    }
-    return bad;
-}
-
-static vqz_status deliver_row(vqz_decoder *d, vqz_band *band) {
-    uint32_t x, y, w, h;
-    vqz_grid_rect(&d->head, 0, d->deliver, &x, &y, &w, &h);
-    vqz_pool_run(d->pool, d->grid.nx, run_finish, d);
-    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
-        tile *t = &d->tiles[tx];
-        if (t->status != VQZ_OK && !d->settings.partial) {
-            d->error = t->error;
-            d->error.offset = t->layer[VQZ_LAYER_RESIDUAL].offset;
-            return t->status;
-        }
-        t->layer[VQZ_LAYER_RESIDUAL].payload.size = 0;
-    }
-    size_t row = (size_t)d->head.width * d->head.layout;
-    *band = (vqz_band){d->pixels.band, (ptrdiff_t)row, y, h, count_unverified(d)};
-    if (d->head.pixel_hash && d->settings.verify) XXH64_update(&d->hash, d->pixels.band, row * h);
-    d->deliver++;
-    return VQZ_OK;
+    return d->model ? vqz_decoder_plan(d) : VQZ_OK;
 }
 
 /* ---- driving ---------------------------------------------------------------------------------- */
@@ -395,7 +133,7 @@ static vqz_status take_frame_end(vqz_decoder *d, const vqz_event *ev) {
         d->frame_status = vqz_fail(&d->error, VQZ_ERR_CORRUPT, d->frame.offset, "frame %llu has no tiles", (unsigned long long)d->frame.number);
         return VQZ_OK;
     }
-    return d->laid_out ? VQZ_OK : allocate(d);
+    return d->laid_out ? VQZ_OK : vqz_decoder_allocate(d);
 }
 
 /* One event of the demuxer. */
@@ -409,7 +147,7 @@ static vqz_status step(vqz_decoder *d) {
     case VQZ_EV_TILE:
         d->tiles_met++;
         if (d->at == OVER) break;
-        if (!d->laid_out) VQZ_TRY(allocate(d));
+        if (!d->laid_out) VQZ_TRY(vqz_decoder_allocate(d));
         d->held = ev;
         d->held_payload.size = 0;
         VQZ_TRY(vqz_buffer_append(&d->held_payload, ev.tile.payload, ev.tile.size, &d->error));
@@ -430,9 +168,15 @@ static bool residuals_are_due(const vqz_decoder *d) {
 
 /* All that will come of what is collected is there. */
 static vqz_status finish(vqz_decoder *d) {
-    if (!residuals_are_due(d)) return finish_row(d);
+    if (!residuals_are_due(d)) return vqz_decoder_finish_row(d);
     d->refined++;
     return VQZ_OK;
+}
+
+static vqz_status take_tile(vqz_decoder *d, const vqz_event *ev) {
+    part *p = &d->tiles[ev->tile.index % d->grid.nx].layer[ev->tile.layer];
+    p->offset = ev->offset;
+    return vqz_buffer_append(&p->payload, ev->tile.payload, ev->tile.size, &d->error);
 }
 
 /* The held TILE goes to its row, once what comes before that in the file is finished. */
@@ -464,7 +208,7 @@ static vqz_status check_pixels(vqz_decoder *d) {
 static vqz_status next_band(vqz_decoder *d, vqz_band *band) {
     for (;;) {
         vqz_status s;
-        if (row_ready(d)) return deliver_row(d, band);
+        if (row_ready(d)) return vqz_decoder_deliver_row(d, band);
         if (d->held.kind == VQZ_EV_TILE) s = use_held(d);
         else if (d->frame_status != VQZ_OK) return d->frame_status;
         else if (d->frame_read && d->deliver == d->grid.ny) return check_pixels(d);

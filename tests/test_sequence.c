@@ -304,8 +304,8 @@ typedef struct packets {
 } packets;
 
 static void keep_packet(packets *p, vqz_packet k) {
-    bytes_add(&p->all, k.data, k.size);
-    bytes_add(&p->data[p->count], k.data, k.size);
+    if (k.data) bytes_add(&p->all, k.data, k.size);
+    if (k.data) bytes_add(&p->data[p->count], k.data, k.size);
     p->packet[p->count++] = k;
 }
 

@@ -1,0 +1,79 @@
+/* The decoder's state, shared by decoder.c (what comes when) and decoder_rows.c (tile rows: memory, latents, pixels). */
+#ifndef VQZ_CODEC_DECODER_H
+#define VQZ_CODEC_DECODER_H
+#include "base/pool.h"
+#include "codec/reconstruct.h"
+#include "format/buffer.h"
+#include "format/format.h"
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+enum { MAX_MODELS = 16 };
+
+/* A tile's payload of one layer while its row is incomplete. */
+typedef struct part {
+    vqz_buffer payload;
+    uint64_t offset;                         /* of the chunk */
+} part;
+
+/* A column of the grid: the payloads of the rows that are being collected, and what became of the last ones. */
+typedef struct tile {
+    part layer[3];                           /* by vqz_tile_layer */
+    vqz_status status;                       /* of the row that was decoded or delivered last */
+    vqz_error error;
+} tile;
+
+/* A tile row, beside its latents. */
+typedef struct tile_row {
+    uint8_t *alpha;
+    bool *ok;                                /* [grid.nx]: decoded */
+} tile_row;
+
+struct vqz_decoder {
+    vqz_memory mem;
+    vqz_error error;
+    vqz_settings settings;
+    vqz_model *models[MAX_MODELS];           /* given ones; built-in ones are opened when a file names them */
+    unsigned nmodels;
+    vqz_demux *demux;
+    vqz_status failed;
+
+    bool have_head, ended;                   /* ended: no more frames */
+    vqz_head head;                           /* with what the present frame has of residuals and hash */
+    vqz_metadata meta;
+    vqz_grid grid;
+    vqz_model *model;
+    const vqz_nets *nets;
+    vqz_recon pixels;
+    uint64_t planned;                        /* bytes, all in all, the packed model included */
+    size_t block_bytes;
+    bool laid_out;
+    void *block;
+    vqz_pool *pool;
+    size_t work_bytes;
+    uint8_t **work;                          /* [pool size] each work_bytes */
+    tile *tiles;                             /* [grid.nx] */
+    tile_row rows[VQZ_ROWS_HELD];            /* tile row i is rows[i % VQZ_ROWS_HELD] */
+
+    enum { NO_FRAME, ANNOUNCED, IN_FRAME, OVER } at; /* none yet; begun, and not asked for; being delivered; delivered, failed or left */
+    vqz_frame frame;
+    uint64_t frames;                         /* begun */
+    vqz_status frame_status;                 /* VQZ_OK while it can be delivered, VQZ_END: has been, else why not */
+    bool frame_read, has_pixel_hash;         /* all of it has been read */
+    uint32_t tiles_met;                      /* TILE chunks of it */
+    uint32_t collect, refined, deliver;      /* tile rows: being collected, first without all residuals, next to be synthesised */
+    vqz_event held;                          /* a TILE event whose row's turn may not have come; kind NONE: none */
+    vqz_buffer held_payload;                 /* its own copy: the caller may send more bytes before its turn */
+    uint64_t pixel_hash;
+    XXH64_state_t hash;
+};
+
+/* decoder_rows.c */
+/* Sizes only: nothing of the picture's size is allocated before this has been held against the limit. */
+vqz_status vqz_decoder_plan(vqz_decoder *d);
+vqz_status vqz_decoder_allocate(vqz_decoder *d);
+/* Decodes alpha and latents of the row that is being collected: all that will come is there. */
+vqz_status vqz_decoder_finish_row(vqz_decoder *d);
+/* Samples of the next row to be delivered. */
+vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band);
+#endif

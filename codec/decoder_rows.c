@@ -1,0 +1,197 @@
+/* A tile row is decoded to latents when its tiles are there, and to pixels when the next row's latents are, because pixels at its lower edge
+ * depend on them, and when its residuals are, where the frame has any. */
+#include "codec/decoder.h"
+#include "base/arena.h"
+#include "codec/alpha.h"
+#include "codec/colour.h"
+#include "codec/latent.h"
+#include "codec/residual.h"
+#include <string.h>
+
+enum { MAX_TILE_SIDE = 16384 };
+
+/* ---- memory ----------------------------------------------------------------------------------- */
+
+/* A worker's memory: first for the latents of a tile, then, over the same bytes, for the pixels of one. What is NULL is not laid out. */
+static vqz_status layout_work(const vqz_decoder *d, uint8_t *base, size_t *bytes, uint32_t h, uint32_t w, vqz_prior *prior, vqz_synthesis *s,
+                              vqz_residual *residual, vqz_error *e) {
+    vqz_arena a = {.base = base}, b = {.base = base};
+    if (prior) VQZ_TRY(vqz_prior_layout(prior, d->model, d->nets, vqz_positions(h), vqz_positions(w), &a, e));
+    if (s) VQZ_TRY(vqz_recon_work(&d->pixels, h, w, s, &b, e));
+    if (residual && d->head.residual) vqz_residual_layout(residual, w, vqz_is_gray(d->head.layout) ? 1 : 3, &b);
+    if (a.overflow || b.overflow) return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "tiles of %u x %u do not fit in memory", w, h);
+    *bytes = a.used > b.used ? a.used : b.used;
+    return VQZ_OK;
+}
+
+static void layout_all(vqz_decoder *d, vqz_arena *a, unsigned workers) {
+    uint32_t held = d->grid.ny < VQZ_ROWS_HELD ? d->grid.ny : VQZ_ROWS_HELD;
+    VQZ_TAKE(a, d->tiles, d->grid.nx);
+    VQZ_TAKE(a, d->work, workers);
+    for (uint32_t i = 0; i < held; i++) {
+        VQZ_TAKE(a, d->rows[i].ok, d->grid.nx);
+        if (vqz_has_alpha(d->head.layout)) VQZ_TAKE(a, d->rows[i].alpha, (size_t)d->pixels.max_h * d->head.width);
+    }
+    vqz_recon_layout(&d->pixels, a);
+    for (unsigned i = 0; i < workers; i++) {
+        uint8_t *p = vqz_take(a, d->work_bytes, 1);
+        if (d->work) d->work[i] = p;
+    }
+}
+
+vqz_status vqz_decoder_plan(vqz_decoder *d) {
+    vqz_prior prior;
+    vqz_synthesis synthesis;
+    vqz_residual residual;
+    vqz_arena a = {0};
+    VQZ_TRY(vqz_model_nets(d->model, vqz_kernels_get(d->settings.cpu), VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS, &d->nets, &d->error));
+    vqz_recon *p = &d->pixels;
+    vqz_recon_init(p, &d->head, d->model, d->nets);
+    d->grid = p->grid;
+    if (p->max_w > MAX_TILE_SIDE || p->max_h > MAX_TILE_SIDE)
+        return vqz_fail(&d->error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "tiles of %u x %u: at most %d per side", p->max_w, p->max_h, MAX_TILE_SIDE);
+    VQZ_TRY(layout_work(d, NULL, &d->work_bytes, p->max_h, p->max_w, &prior, &synthesis, &residual, &d->error));
+    VQZ_TRY(vqz_pool_create(&d->pool, &d->mem, d->settings.threads, d->grid.nx, &d->error));
+    layout_all(d, &a, vqz_pool_size(d->pool));
+    d->tiles = NULL;
+    d->work = NULL;
+    if (a.overflow) return vqz_fail(&d->error, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a picture of %u x %u does not fit in memory", d->head.width, d->head.height);
+    d->block_bytes = a.used;
+    d->planned = a.used + d->mem.used + d->model->mem.used;
+    return VQZ_OK;
+}
+
+vqz_status vqz_decoder_allocate(vqz_decoder *d) {
+    if (!d->model) {
+        char id[2 * VQZ_MODEL_ID_SIZE + 1];
+        for (int i = 0; i < VQZ_MODEL_ID_SIZE; i++) {
+            id[2 * i] = "0123456789abcdef"[d->head.model_id[i] >> 4];
+            id[2 * i + 1] = "0123456789abcdef"[d->head.model_id[i] & 15];
+        }
+        id[2 * VQZ_MODEL_ID_SIZE] = 0;
+        return vqz_fail(&d->error, VQZ_ERR_MODEL_UNKNOWN, VQZ_NO_OFFSET, "the file needs model %s, which was not given", id);
+    }
+    VQZ_TRY(vqz_alloc(&d->mem, &d->block, d->block_bytes, 1, &d->error));
+    vqz_arena a = {.base = d->block};
+    layout_all(d, &a, vqz_pool_size(d->pool));
+    for (uint32_t i = 0; i < d->grid.nx; i++)
+        for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.mem = &d->mem;
+    d->laid_out = true;
+    return VQZ_OK;
+}
+
+/* ---- latents ---------------------------------------------------------------------------------- */
+
+static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
+    uint32_t x, y, w, h;
+    vqz_grid_rect(&d->head, tx, d->collect, &x, &y, &w, &h);
+    uint8_t *plane = d->rows[d->collect % VQZ_ROWS_HELD].alpha;
+    const vqz_buffer *latent = &t->layer[VQZ_LAYER_LATENT].payload, *alpha = &t->layer[VQZ_LAYER_ALPHA].payload;
+    vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
+    if (plane) {
+        vqz_status s = alpha->size ? vqz_alpha_decode(&d->mem, alpha->data, alpha->size, plane + x, (ptrdiff_t)d->head.width, 1, w, h, &t->error) : VQZ_ERR_CORRUPT;
+        if (s != VQZ_OK) return s;
+    }
+    if (!latent->size) return VQZ_ERR_CORRUPT;
+    vqz_prior prior;
+    size_t bytes = 0;
+    VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, NULL, &t->error));
+    if (bytes > d->work_bytes) return vqz_fail(&t->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", w, h);
+    return vqz_latent_decode(&prior, latent->data, latent->size, &latents, d->settings.verify != 0, NULL, &t->error);
+}
+
+/* A tile that is not there: zero latents, opaque. */
+static void blank_tile(vqz_decoder *d, uint32_t tx) {
+    uint32_t x, y, w, h;
+    vqz_grid_rect(&d->head, tx, d->collect, &x, &y, &w, &h);
+    uint8_t *alpha = d->rows[d->collect % VQZ_ROWS_HELD].alpha;
+    vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
+    for (uint32_t i = 0; i < vqz_positions(h); i++)
+        memset(latents.data + i * latents.stride * d->model->C, 0, (size_t)vqz_positions(w) * d->model->C * sizeof *latents.data);
+    for (uint32_t i = 0; alpha && i < h; i++) memset(alpha + (size_t)i * d->head.width + x, 255, w);
+}
+
+static void run_decode(void *arg, size_t tx, unsigned worker) {
+    vqz_decoder *d = arg;
+    tile *t = &d->tiles[tx];
+    t->error = (vqz_error){.offset = VQZ_NO_OFFSET};
+    t->status = decode_tile(d, t, (uint32_t)tx, d->work[worker]);
+}
+
+vqz_status vqz_decoder_finish_row(vqz_decoder *d) {
+    tile_row *row = &d->rows[d->collect % VQZ_ROWS_HELD];
+    vqz_pool_run(d->pool, d->grid.nx, run_decode, d);
+    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
+        tile *t = &d->tiles[tx];
+        row->ok[tx] = t->status == VQZ_OK;
+        if (!row->ok[tx] && !d->settings.partial) {
+            d->error = t->error;
+            d->error.offset = t->layer[VQZ_LAYER_LATENT].offset;
+            return t->status;
+        }
+        if (!row->ok[tx]) blank_tile(d, tx);
+        t->layer[VQZ_LAYER_LATENT].payload.size = t->layer[VQZ_LAYER_ALPHA].payload.size = 0;
+    }
+    d->collect++;
+    return VQZ_OK;
+}
+
+/* ---- pixels ----------------------------------------------------------------------------------- */
+
+static vqz_status finish_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
+    uint32_t x, y, w, h;
+    vqz_grid_rect(&d->head, tx, d->deliver, &x, &y, &w, &h);
+    const tile_row *row = &d->rows[d->deliver % VQZ_ROWS_HELD];
+    const vqz_buffer *payload = &t->layer[VQZ_LAYER_RESIDUAL].payload;
+    vqz_synthesis s;
+    vqz_residual residual;
+    size_t bytes = 0, wide = (size_t)d->head.width * d->head.layout;
+    VQZ_TRY(layout_work(d, work, &bytes, h, w, NULL, &s, &residual, &t->error));
+    vqz_recon_tile(&d->pixels, &s, tx, d->deliver, row->alpha);
+    if (!d->head.residual || !row->ok[tx]) return VQZ_OK;            /* nothing that residuals could refer to */
+    if (!payload->size) return VQZ_ERR_CORRUPT;
+    vqz_samples samples = {d->pixels.band + (size_t)x * d->head.layout, wide, d->head.layout};
+    vqz_status status = vqz_residual_decode(&residual, payload->data, payload->size, samples, h, &t->error);
+    if (status != VQZ_OK) vqz_recon_tile(&d->pixels, &s, tx, d->deliver, row->alpha);      /* the picture without them */
+    return status;
+}
+
+static void run_finish(void *arg, size_t tx, unsigned worker) {
+    vqz_decoder *d = arg;
+    tile *t = &d->tiles[tx];
+    t->error = (vqz_error){.offset = VQZ_NO_OFFSET};
+    t->status = finish_tile(d, t, (uint32_t)tx, d->work[worker]);
+}
+
+/* Tiles of the row that are missing, in part or as a whole, or touch one without latents. */
+static uint32_t count_unverified(const vqz_decoder *d) {
+    uint32_t bad = 0;
+    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
+        bool ok = d->tiles[tx].status == VQZ_OK;
+        for (uint32_t ty = d->deliver ? d->deliver - 1 : 0; ty <= d->deliver + 1 && ty < d->grid.ny; ty++)
+            for (uint32_t nx = tx ? tx - 1 : 0; nx <= tx + 1 && nx < d->grid.nx; nx++) ok &= d->rows[ty % VQZ_ROWS_HELD].ok[nx];
+        bad += !ok;
+    }
+    return bad;
+}
+
+vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band) {
+    uint32_t x, y, w, h;
+    vqz_grid_rect(&d->head, 0, d->deliver, &x, &y, &w, &h);
+    vqz_pool_run(d->pool, d->grid.nx, run_finish, d);
+    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
+        tile *t = &d->tiles[tx];
+        if (t->status != VQZ_OK && !d->settings.partial) {
+            d->error = t->error;
+            d->error.offset = t->layer[VQZ_LAYER_RESIDUAL].offset;
+            return t->status;
+        }
+        t->layer[VQZ_LAYER_RESIDUAL].payload.size = 0;
+    }
+    size_t row = (size_t)d->head.width * d->head.layout;
+    *band = (vqz_band){d->pixels.band, (ptrdiff_t)row, y, h, count_unverified(d)};
+    if (d->head.pixel_hash && d->settings.verify) XXH64_update(&d->hash, d->pixels.band, row * h);
+    d->deliver++;
+    return VQZ_OK;
+}
+
