@@ -11,14 +11,17 @@ nice -n 10 tools/build.sh "$build" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=D
 build=$(cd "$build" && pwd)
 rm -rf "$build/profiles"
 export LLVM_PROFILE_FILE="$build/profiles/%4m.profraw"
-nice -n 10 ctest --test-dir "$build" -R '^(test|fuzz|conformance|kernels)_' \
-    -E '^test_([a-z0-9_]*_[a-z0-9_]*|codec|damage|cli|count|faults|instructions|hardening|symbols|package|verified|frames|outputs|sandbox)$|^conformance_[^s]|_spec$' --output-on-failure > "$build/ctest.log" 2>&1 || { tail -n 30 "$build/ctest.log" >&2; echo "some tests failed: their lines count as far as they came" >&2; }
+left_out='^test_([a-z0-9_]*_[a-z0-9_]*|codec|damage|cli|count|faults|instructions|hardening|symbols|package|verified|frames|outputs|sandbox)$|^conformance_[^s]|_spec$'
+if ! nice -n 10 ctest --test-dir "$build" -R '^(test|fuzz|conformance|kernels)_' -E "$left_out" --output-on-failure > "$build/ctest.log" 2>&1; then
+    tail -n 30 "$build/ctest.log" >&2
+    echo "some tests failed: their lines count as far as they came" >&2
+fi
 for corpus in "${SOAK:-/nonexistent}"/corpus/*; do
     [ ! -d "$corpus" ] || nice -n 10 "$build/fuzz/fuzz_${corpus##*/}" "$corpus" > /dev/null 2>&1 || echo "$corpus: failed" >&2
 done
 llvm-profdata merge -o "$build/all.profdata" "$build"/profiles/*.profraw || exit 2
 
-ignored='/(include|base|cli|tests|fuzz|models|usr)/'
+ignored='^/usr/'
 skip() { ignored+="|$1"; echo "Left out: $2"; }
 grep -qw amx_int8 /proc/cpuinfo || skip 'kernels_amx\.c' "codec/nn/kernels_amx.c, whose instructions this machine lacks (the tests emulate some of them)"
 grep -qw avx512_vnni /proc/cpuinfo || skip '(_avx512\.c|kernels_512\.h)' "*_avx512.c, whose instructions this machine lacks"
@@ -29,7 +32,9 @@ llvm-cov report "$build/libvqz.so" -instr-profile="$build/all.profdata" -ignore-
 awk -v root="$PWD/" '
     /^Filename|^-|^Files|^$/ { next }
     $1 == "TOTAL" { exit }
-    { sub(root, "", $1); file[++n] = $1; lines[n] = $8; missed[n] = $9 }
+    { sub(root, "", $1) }
+    $1 !~ /^(format|codec)\// { next }
+    { file[++n] = $1; lines[n] = $8; missed[n] = $9 }
     END {
         print "| file | lines | reached | % |\n|---|---|---|---|"
         for (i = 1; i <= n; i++) {

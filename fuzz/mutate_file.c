@@ -173,7 +173,8 @@ static void repeat_frame(parts *f, uint32_t *state) {
     frame.pts = last + 1 + (int64_t)(fuzz_random(state) % 3 ? fuzz_random(state) % 100 : (uint64_t)fuzz_random(state) << fuzz_random(state) % 38);
     if (vqz_frame_write(&frame, &f->head, payload, &size, NULL) != VQZ_OK) return;
     insert(f, to++, "FRAM", payload, size);
-    for (unsigned i = from + 1, end = to - 1; i < end && !is(&f->chunk[i], "FRAM"); i++) insert(f, to++, (const char *)f->chunk[i].type, f->chunk[i].data, f->chunk[i].size);
+    for (unsigned i = from + 1, end = to - 1; i < end && !is(&f->chunk[i], "FRAM"); i++)
+        insert(f, to++, (const char *)f->chunk[i].type, f->chunk[i].data, f->chunk[i].size);
     f->head.frames += f->head.frames != 0;
     if (vqz_head_write(&f->head, head, &size, NULL) == VQZ_OK) set(&f->chunk[0], head, size);
 }

@@ -32,7 +32,7 @@ static plan plan_of(fuzz_bytes *in) {
     p.info.layout = (vqz_layout)(1 + meta % 4);
     p.info.orientation = meta >> 2 & 7;
     p.info.width = 1 + fuzz_byte(in);
-    p.info.height = 1 + fuzz_byte(in);
+    p.info.height = 1 + 2u * fuzz_byte(in);      /* three rows of tiles, and so rows that are dropped in between */
     uint32_t most = p.model == FUZZ_SMALL_MODELS ? 1024 : 4096;
     if (p.info.width * p.info.height > most) p.info.height = 1 + (most - 1) / p.info.width;
     if (meta & 32) memset(p.info.cicp, 1 + fuzz_byte(in) % 9, 4);
