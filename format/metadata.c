@@ -1,5 +1,6 @@
 #include "format/metadata.h"
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum { STORED = 0, ZSTD = 1, LEVEL = 12 };
 
@@ -17,16 +18,21 @@ static slot slot_of(vqz_metadata *m, unsigned i) {
     return slots[i];
 }
 
-/* The frame is written without its own content size and checksum: the chunk has both. Returns 0 where it does not fit. */
-static size_t compress(void *out, size_t room, const void *data, size_t size) {
+static vqz_status no_memory(vqz_error *e) { return vqz_fail(e, VQZ_ERR_MEMORY, VQZ_NO_OFFSET, "out of memory for zstd"); }
+
+/* The frame is written without its own content size and checksum: the chunk has both. *n is 0 where it does not fit. */
+static vqz_status compress(void *out, size_t room, const void *data, size_t size, size_t *n, vqz_error *e) {
     ZSTD_CCtx *z = ZSTD_createCCtx();
-    if (!z) return 0;
+    if (!z) return no_memory(e);
     ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
     ZSTD_CCtx_setParameter(z, ZSTD_c_contentSizeFlag, 0);
     ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 0);
-    size_t n = ZSTD_compress2(z, out, room, data, size);
+    *n = ZSTD_compress2(z, out, room, data, size);
     ZSTD_freeCCtx(z);
-    return ZSTD_isError(n) ? 0 : n;
+    if (!ZSTD_isError(*n)) return VQZ_OK;
+    const ZSTD_ErrorCode code = ZSTD_getErrorCode(*n);
+    *n = 0;
+    return code == ZSTD_error_memory_allocation ? no_memory(e) : VQZ_OK;
 }
 
 static vqz_status write_blob(vqz_buffer *b, vqz_chunk_kind kind, const uint8_t *data, size_t size, vqz_error *e) {
@@ -34,14 +40,15 @@ static vqz_status write_blob(vqz_buffer *b, vqz_chunk_kind kind, const uint8_t *
     size_t nprefix = 1 + vqz_store_varint(prefix + 1, (uint32_t)size);
     void *packed;
     VQZ_TRY(vqz_alloc(b->mem, &packed, size, 1, e));
-    size_t n = size > nprefix ? compress(packed, size - nprefix, data, size) : 0;
+    size_t n = 0;
+    vqz_status s = size > nprefix ? compress(packed, size - nprefix, data, size, &n, e) : VQZ_OK;
     vqz_piece pieces[] = {{prefix, nprefix}, {packed, n}};
     if (!n) {
         prefix[0] = STORED;
         pieces[0].size = 1;
         pieces[1] = (vqz_piece){data, size};
     }
-    vqz_status s = vqz_chunk_write(b, kind, 0, pieces, 2, e);
+    if (s == VQZ_OK) s = vqz_chunk_write(b, kind, 0, pieces, 2, e);
     vqz_free(b->mem, packed);
     return s;
 }
@@ -64,7 +71,7 @@ static vqz_status decompress(uint8_t *out, size_t size, const uint8_t *data, siz
     size_t frame = n >= 4 && vqz_load32(data) == ZSTD_MAGICNUMBER ? ZSTD_findFrameCompressedSize(data, n) : 0;
     if (ZSTD_isError(frame) || frame != n) return vqz_fail(e, VQZ_ERR_CORRUPT, VQZ_NO_OFFSET, "it does not hold exactly one zstd frame");
     ZSTD_DCtx *z = ZSTD_createDCtx();
-    if (!z) return vqz_fail(e, VQZ_ERR_MEMORY, VQZ_NO_OFFSET, "out of memory for decompression");
+    if (!z) return no_memory(e);
     size_t got = ZSTD_decompressDCtx(z, out, size, data, n);
     ZSTD_freeDCtx(z);
     if (ZSTD_isError(got))
