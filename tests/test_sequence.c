@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <cmocka.h>
 
 enum { W = 200, H = 140, FRAMES = 4, PREAMBLE = 10, MOST = 64 };
@@ -691,6 +692,56 @@ static void claims(void **state) {
     free(b.data);
 }
 
+static void put_chunk(bytes *b, const char *type, const uint8_t *payload, uint32_t n, uint32_t says, uint32_t crc) {
+    uint8_t header[8], tail[4];
+    memcpy(header, type, 4);
+    vqz_store32(header + 4, says);
+    vqz_store32(tail, crc ^ vqz_crc32c(vqz_crc32c(0, header, 8), payload, n));
+    bytes_add(b, header, 8);
+    bytes_add(b, payload, n);
+    bytes_add(b, tail, 4);
+}
+
+/* Thousands of frames, each with a tile that says that it holds all that follows: what is read again and again has a limit. */
+static void nested(void **state) {
+    (void)state;
+    vqz_settings s = settings_of(20, 0);
+    current = &s;
+    current_layout = VQZ_RGB;
+    bytes b = make(1, 0), bomb = {0};
+    size_t at[MOST];
+    chunks_of(b, at);
+    bytes_add(&bomb, b.data, at[1]);
+    for (uint32_t i = 0; i < 30000; i++) {
+        uint8_t fram[8] = {8}, tile[9] = {0};
+        size_t n = 1 + vqz_store_long(fram + 1, vqz_fold(i));
+        fram[n++] = 1;
+        put_chunk(&bomb, "FRAM", fram, (uint32_t)n, (uint32_t)n, 0);
+        put_chunk(&bomb, "TILE", tile, 9, 400000, 1);
+    }
+    for (int partial = 0; partial < 2; partial++) {
+        vqz_decoder *d = open_decoder(partial);
+        vqz_frame frame;
+        vqz_band band;
+        clock_t start = clock();
+        assert_int_equal(vqz_decoder_send(d, bomb.data, bomb.size), VQZ_OK);
+        assert_int_equal(vqz_decoder_flush(d), VQZ_OK);
+        unsigned frames = 0;
+        vqz_status end;
+        while ((end = vqz_decoder_next_frame(d, &frame)) == VQZ_OK) {
+            vqz_status st = vqz_decoder_receive(d, &band);
+            assert_true(st == VQZ_ERR_CHECKSUM || st == VQZ_ERR_CORRUPT || st == VQZ_ERR_TRUNCATED);
+            frames++;
+        }
+        assert_true(frames > 40);
+        assert_int_equal(end, partial ? VQZ_END : VQZ_ERR_TRUNCATED);
+        assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 4);
+        vqz_decoder_close(d);
+    }
+    free(bomb.data);
+    free(b.data);
+}
+
 static int setup(void **state) {
     (void)state;
     return vqz_model_builtin(&model, 0, NULL) != VQZ_OK;
@@ -705,6 +756,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(files), cmocka_unit_test(first_only), cmocka_unit_test(skipping), cmocka_unit_test(encoder_states),
                                        cmocka_unit_test(packet_mode), cmocka_unit_test(splitting), cmocka_unit_test(seeking), cmocka_unit_test(one_byte),
-                                       cmocka_unit_test(cuts), cmocka_unit_test(missing), cmocka_unit_test(claims)};
+                                       cmocka_unit_test(cuts), cmocka_unit_test(missing), cmocka_unit_test(claims),
+                                       cmocka_unit_test(nested)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
