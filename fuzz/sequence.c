@@ -204,8 +204,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         read_packets(&f, data, size, step, false, pick >> 3);
         read_index(&f, data, size, pick >> 2 & 3);
         read_file(&g, data, size, step, false, pick >> 3);
-        FUZZ_CHECK(g.count == f.count && g.status == f.status);
-        for (unsigned i = 0; i < f.count; i++)
+        bool needs_pixels = f.count && f.status != VQZ_END && f.frames[f.count - 1].status == f.status;      /* a final error that skipping may not meet */
+        if (!needs_pixels) FUZZ_CHECK(g.count == f.count && g.status == f.status);
+        for (unsigned i = 0; i < f.count && i < g.count; i++)
             if (!(pick >> 3 >> (i % 8) & 1)) FUZZ_CHECK(g.frames[i].status == f.frames[i].status && g.frames[i].content == f.frames[i].content);
         read_file(&g, data, size, step, true, 0);
         pixels += g.pixels;
