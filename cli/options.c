@@ -12,7 +12,7 @@ enum {
     FILES = E | D | I | V | C, CODEC = E | D | V | C
 };
 enum {
-    OPT_TUNE = 256, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
+    OPT_TUNE = 256, OPT_LOSSLESS, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
     OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME, OPT_FPS
 };
 
@@ -20,6 +20,7 @@ const option_row option_table[] = {
     {'q', "quality", "Q", E, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
     {'e', "effort", "N", E, "0 (fastest) to 9 (best); default 4. Up to 4 the same file on every machine; 5 to 9: 1, 3, 6, 12, 24 rounds of search"},
     {OPT_TUNE, "tune", "NAME", E, "visual (flat parts get more bits than busy ones) or psnr; default visual"},
+    {OPT_LOSSLESS, "lossless", NULL, E, "keep every sample as it is, under transparent pixels too; 16-bit samples are reduced to 8 before"},
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
     {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},
@@ -191,6 +192,7 @@ static const char *apply(options *o, int id, const char *arg) {
         if (!parse_name(arg, tunes, &which)) return "visual or psnr";
         s->tune = which;
         break;
+    case OPT_LOSSLESS: s->lossless = 1; break;
     case OPT_TARGET_SIZE:
         if (!parse_bytes(arg, &o->target_size) || !o->target_size) return "a number of bytes, such as 20000, 50k or 1.5M";
         break;
@@ -313,6 +315,7 @@ static bool check_inputs(const options *o) {
     else if (o->input_count > c->max_inputs) fprintf(stderr, "vqz %s: too many arguments: %s\n", c->name, o->inputs[c->max_inputs]);
     else if (stdins > 1) fprintf(stderr, "vqz %s: standard input can be read only once\n", c->name);
     else if (o->target_size && o->target_psnr > 0) fprintf(stderr, "vqz %s: --target-size and --target-psnr exclude each other\n", c->name);
+    else if (o->config.settings.lossless && (o->target_size || o->target_psnr > 0)) fprintf(stderr, "vqz %s: --lossless has no size or PSNR to aim at\n", c->name);
     else return true;
     return false;
 }

@@ -1,5 +1,6 @@
 #include "codec/alpha.h"
 #include "codec/adaptive.h"
+#include "codec/bands.h"
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -288,10 +289,8 @@ static vqz_status decode_bands(coder *c, vqz_reader *r, uint8_t *plane, ptrdiff_
     vqz_rans_dec dec;
     c->bits.dec = &dec;
     for (uint32_t y = 0; y < h;) {
-        size_t offset = r->pos, nwords = vqz_read_varint(r);
-        const uint8_t *words = nwords <= r->size ? vqz_read_bytes(r, 2 * nwords) : NULL;
-        if (!words) return vqz_fail(e, VQZ_ERR_CORRUPT, offset, "alpha: a band's data ends early");
-        vqz_status status = vqz_rans_dec_init(&dec, 1, words, nwords, NULL, 0, e);
+        size_t offset = r->pos;
+        vqz_status status = vqz_band_open(&dec, r, e);
         for (uint32_t end = h - y < band ? h : y + band; status == VQZ_OK && y < end && !dec.failed; y++) {
             code_row(c);
             uint8_t *row = plane + (ptrdiff_t)y * stride;

@@ -13,15 +13,18 @@ static void fill_transparent(const uint8_t *alpha, uint32_t width, const uint8_t
     }
 }
 
-void vqz_row_in(unsigned layout, const uint8_t *src, uint32_t width, const uint8_t *above, uint8_t *rgb, uint8_t *alpha) {
+void vqz_row_split(unsigned layout, const uint8_t *src, uint32_t width, uint8_t *rgb, uint8_t *alpha) {
     bool gray = vqz_is_gray(layout);
     if (layout == VQZ_RGB) memcpy(rgb, src, (size_t)width * 3);
     else
         for (uint32_t x = 0; x < width; x++)
             for (uint32_t c = 0; c < 3; c++) rgb[x * 3 + c] = src[x * layout + (gray ? 0 : c)];
-    if (!vqz_has_alpha(layout)) return;
-    for (uint32_t x = 0; x < width; x++) alpha[x] = src[x * layout + layout - 1];
-    fill_transparent(alpha, width, above, rgb);
+    for (uint32_t x = 0; vqz_has_alpha(layout) && x < width; x++) alpha[x] = src[x * layout + layout - 1];
+}
+
+void vqz_row_in(unsigned layout, const uint8_t *src, uint32_t width, const uint8_t *above, uint8_t *rgb, uint8_t *alpha) {
+    vqz_row_split(layout, src, width, rgb, alpha);
+    if (vqz_has_alpha(layout)) fill_transparent(alpha, width, above, rgb);
 }
 
 void vqz_row_out(unsigned layout, const int16_t *samples, const uint8_t *alpha, uint32_t count, uint8_t *dst) {

@@ -31,7 +31,10 @@ vqz_status vqz_decoder_open(vqz_decoder **out, const vqz_settings *settings, vqz
 void vqz_decoder_close(vqz_decoder *d) {
     if (!d) return;
     for (uint32_t i = 0; d->tiles && i < d->grid.nx; i++)
-        for (unsigned k = 0; k < 3; k++) vqz_buffer_free(&d->tiles[i].layer[k].payload);
+        for (unsigned k = 0; k < 3; k++) {
+            vqz_buffer_free(&d->tiles[i].layer[k].payload);
+            vqz_buffer_free(&d->tiles[i].pixels[k].payload);
+        }
     vqz_buffer_free(&d->held_payload);
     vqz_pool_free(d->pool);
     vqz_free(&d->mem, d->block);

@@ -19,6 +19,7 @@ typedef struct part {
 /* A column of the grid: the payloads of the rows that are being collected, and what became of the last ones. */
 typedef struct tile {
     part layer[3];                           /* by vqz_tile_layer */
+    part pixels[VQZ_ROWS_HELD];              /* of the latents' payload: the section with pixels as they are, where it has one, until its row is made */
     vqz_status status;                       /* of the row that was decoded or delivered last */
     vqz_error error;
 } tile;

@@ -5,6 +5,7 @@
 #include "codec/alpha.h"
 #include "codec/colour.h"
 #include "codec/latent.h"
+#include "codec/pixels.h"
 #include "codec/residual.h"
 #include <string.h>
 
@@ -75,12 +76,18 @@ vqz_status vqz_decoder_allocate(vqz_decoder *d) {
     vqz_arena a = {.base = d->block};
     layout_all(d, &a, vqz_pool_size(d->pool));
     for (uint32_t i = 0; i < d->grid.nx; i++)
-        for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.mem = &d->mem;
+        for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.mem = d->tiles[i].pixels[k].payload.mem = &d->mem;
     d->laid_out = true;
     return VQZ_OK;
 }
 
 /* ---- latents ---------------------------------------------------------------------------------- */
+
+static void zero_latents(const vqz_decoder *d, uint32_t tx, uint32_t w, uint32_t h) {
+    vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
+    for (uint32_t i = 0; i < vqz_positions(h); i++)
+        memset(latents.data + i * latents.stride * d->model->C, 0, (size_t)vqz_positions(w) * d->model->C * sizeof *latents.data);
+}
 
 static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
     uint32_t x, y, w, h;
@@ -88,16 +95,26 @@ static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *wor
     uint8_t *plane = d->rows[d->collect % VQZ_ROWS_HELD].alpha;
     const vqz_buffer *latent = &t->layer[VQZ_LAYER_LATENT].payload, *alpha = &t->layer[VQZ_LAYER_ALPHA].payload;
     vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
+    part *pixels = &t->pixels[d->collect % VQZ_ROWS_HELD];
+    pixels->payload.size = 0;
+    pixels->offset = t->layer[VQZ_LAYER_LATENT].offset;
     if (plane) {
         vqz_status s = alpha->size ? vqz_alpha_decode(&d->mem, alpha->data, alpha->size, plane + x, (ptrdiff_t)d->head.width, 1, w, h, &t->error) : VQZ_ERR_CORRUPT;
         if (s != VQZ_OK) return s;
     }
     if (!latent->size) return VQZ_ERR_CORRUPT;
+    vqz_tile_parts parts;
+    VQZ_TRY(vqz_tile_split(&parts, latent->data, latent->size, &t->error));
+    if (parts.pixels) VQZ_TRY(vqz_buffer_append(&pixels->payload, parts.pixels, parts.pixels_size, &t->error));
+    if (!parts.latents) {
+        zero_latents(d, tx, w, h);
+        return VQZ_OK;
+    }
     vqz_prior prior;
     size_t bytes = 0;
     VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, NULL, &t->error));
     if (bytes > d->work_bytes) return vqz_fail(&t->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", w, h);
-    return vqz_latent_decode(&prior, latent->data, latent->size, &latents, d->settings.verify != 0, NULL, &t->error);
+    return vqz_latent_decode(&prior, parts.latents, parts.latents_size, &latents, d->settings.verify != 0, NULL, &t->error);
 }
 
 /* A tile that is not there: zero latents, opaque. */
@@ -105,9 +122,8 @@ static void blank_tile(vqz_decoder *d, uint32_t tx) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, tx, d->collect, &x, &y, &w, &h);
     uint8_t *alpha = d->rows[d->collect % VQZ_ROWS_HELD].alpha;
-    vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
-    for (uint32_t i = 0; i < vqz_positions(h); i++)
-        memset(latents.data + i * latents.stride * d->model->C, 0, (size_t)vqz_positions(w) * d->model->C * sizeof *latents.data);
+    d->tiles[tx].pixels[d->collect % VQZ_ROWS_HELD].payload.size = 0;
+    zero_latents(d, tx, w, h);
     for (uint32_t i = 0; alpha && i < h; i++) memset(alpha + (size_t)i * d->head.width + x, 255, w);
 }
 
@@ -138,21 +154,37 @@ vqz_status vqz_decoder_finish_row(vqz_decoder *d) {
 
 /* ---- pixels ----------------------------------------------------------------------------------- */
 
+/* The tile's samples from latents and from pixels as they are. */
+static vqz_status make_tile(vqz_decoder *d, tile *t, uint32_t tx, vqz_synthesis *s, vqz_samples samples, uint32_t w, uint32_t h) {
+    const uint8_t *alpha = d->rows[d->deliver % VQZ_ROWS_HELD].alpha;
+    const part *p = &t->pixels[d->deliver % VQZ_ROWS_HELD];
+    const vqz_pixels pixels = {.samples = samples, .w = w, .h = h, .colours = vqz_is_gray(d->head.layout) ? 1 : 3};
+    if (p->payload.size && vqz_pixels_are_all(p->payload.data)) vqz_recon_alpha(&d->pixels, tx, d->deliver, alpha);
+    else vqz_recon_tile(&d->pixels, s, tx, d->deliver, alpha);
+    if (!p->payload.size) return VQZ_OK;
+    vqz_status status = vqz_pixels_decode(&pixels, &d->mem, p->payload.data, p->payload.size, d->settings.verify != 0, &t->error);
+    if (status == VQZ_OK) return status;
+    vqz_recon_tile(&d->pixels, s, tx, d->deliver, alpha);
+    t->error.offset = p->offset;
+    return status;
+}
+
 static vqz_status finish_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, tx, d->deliver, &x, &y, &w, &h);
-    const tile_row *row = &d->rows[d->deliver % VQZ_ROWS_HELD];
-    const vqz_buffer *payload = &t->layer[VQZ_LAYER_RESIDUAL].payload;
+    const part *residuals = &t->layer[VQZ_LAYER_RESIDUAL];
     vqz_synthesis s;
     vqz_residual residual;
     size_t bytes = 0, wide = (size_t)d->head.width * d->head.layout;
-    VQZ_TRY(layout_work(d, work, &bytes, h, w, NULL, &s, &residual, &t->error));
-    vqz_recon_tile(&d->pixels, &s, tx, d->deliver, row->alpha);
-    if (!d->head.residual || !row->ok[tx]) return VQZ_OK;            /* nothing that residuals could refer to */
-    if (!payload->size) return VQZ_ERR_CORRUPT;
     vqz_samples samples = {d->pixels.band + (size_t)x * d->head.layout, wide, d->head.layout};
-    vqz_status status = vqz_residual_decode(&residual, payload->data, payload->size, samples, h, &t->error);
-    if (status != VQZ_OK) vqz_recon_tile(&d->pixels, &s, tx, d->deliver, row->alpha);      /* the picture without them */
+    VQZ_TRY(layout_work(d, work, &bytes, h, w, NULL, &s, &residual, &t->error));
+    VQZ_TRY(make_tile(d, t, tx, &s, samples, w, h));
+    if (!d->head.residual || !d->rows[d->deliver % VQZ_ROWS_HELD].ok[tx]) return VQZ_OK;     /* nothing that residuals could refer to */
+    vqz_status status = VQZ_ERR_CORRUPT;
+    if (residuals->payload.size) status = vqz_residual_decode(&residual, residuals->payload.data, residuals->payload.size, samples, h, &t->error);
+    if (status == VQZ_OK) return status;
+    make_tile(d, t, tx, &s, samples, w, h);              /* the picture without them */
+    t->error.offset = residuals->offset;
     return status;
 }
 
@@ -183,7 +215,6 @@ vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band) {
         tile *t = &d->tiles[tx];
         if (t->status != VQZ_OK && !d->settings.partial) {
             d->error = t->error;
-            d->error.offset = t->layer[VQZ_LAYER_RESIDUAL].offset;
             return t->status;
         }
         t->layer[VQZ_LAYER_RESIDUAL].payload.size = 0;

@@ -9,6 +9,7 @@
 #include "codec/reconstruct.h"
 #include "codec/refine.h"
 #include "codec/residual.h"
+#include "codec/screen.h"
 #include "codec/settings.h"
 #include "format/buffer.h"
 #include "format/format.h"
@@ -90,7 +91,7 @@ static void end_picture(vqz_encoder *enc) {
     enc->block = NULL;
 }
 
-static uint32_t quality_x16(const vqz_settings *s) { return (uint32_t)(s->quality * 16 + 0.5f); }
+static uint32_t quality_x16(const vqz_settings *s) { return s->lossless ? 1600 : (uint32_t)(s->quality * 16 + 0.5f); }
 
 vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz_model *model, vqz_error *error) {
     if (!out) return vqz_fail(error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_open: NULL argument");
@@ -110,9 +111,10 @@ vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz
     else status = vqz_model_builtin(&enc->model, 0, error);
     enc->rounds = vqz_refine_rounds(s.effort);
     enc->correct = s.effort >= CORRECT_EFFORT && quality_x16(&s) >= CORRECT_QUALITY_X16;
+    if (s.lossless) enc->rounds = 0;
     bool synthesis = enc->correct || enc->rounds || vqz_residual_target(quality_x16(&s));
     unsigned roles = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | (synthesis ? VQZ_NETS_SYNTHESIS : 0);
-    if (status == VQZ_OK) status = vqz_model_nets(enc->model, vqz_kernels_get(s.cpu), roles, &enc->nets, error);
+    if (status == VQZ_OK && !s.lossless) status = vqz_model_nets(enc->model, vqz_kernels_get(s.cpu), roles, &enc->nets, error);
     if (status == VQZ_OK && enc->rounds) status = vqz_refiner_open(&enc->refiner, &enc->mem, enc->model, s.cpu, error);
     if (status == VQZ_OK) status = vqz_mux_create(&enc->mux, &enc->mem, error);
     if (status != VQZ_OK) {
@@ -186,7 +188,7 @@ static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_byt
     VQZ_TAKE(a, enc->workers, n);
     VQZ_TAKE(a, enc->results, enc->grid.nx);
     for (unsigned i = 0; i < VQZ_MASK_STEPS; i++)
-        if (uses_step(enc, i)) vqz_quantizer_layout(&enc->quantizer[i], enc->model, enc->nets->kernels, a);
+        if (uses_step(enc, i) && enc->nets) vqz_quantizer_layout(&enc->quantizer[i], enc->model, enc->nets->kernels, a);
     VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
     if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
     if (enc->head.residual) vqz_recon_layout(&enc->pixels, a);
@@ -212,7 +214,7 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, enc->settings.threads, enc->grid.nx, e));
     uint32_t h = enc->pixels.max_h, w = enc->pixels.max_w, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
     enc->capacity = rows < enc->head.height ? rows : enc->head.height;
-    VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &steps, &s, &refine, e));
+    if (!enc->settings.lossless) VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &steps, &s, &refine, e));
     if (enc->head.residual) VQZ_TRY(layout_residual(enc, &residual, h, w, &s, &r, e));
     tile.overflow |= residual.overflow;
     if (residual.used > tile.used) tile.used = residual.used;
@@ -224,7 +226,7 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     all = (vqz_arena){.base = enc->block};
     VQZ_TRY(layout_picture(enc, &all, tile.used));
     for (unsigned i = 0; i < VQZ_MASK_STEPS; i++)
-        if (uses_step(enc, i)) vqz_quantizer_set(&enc->quantizer[i], vqz_masked_lambda(enc->lambda, i));
+        if (uses_step(enc, i) && enc->nets) vqz_quantizer_set(&enc->quantizer[i], vqz_masked_lambda(enc->lambda, i));
     return VQZ_OK;
 }
 
@@ -281,7 +283,7 @@ static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, const vqz_
         enc->head.timebase_den = timing->timebase_den;
         enc->head.frames = timing->frames;
     }
-    enc->target = vqz_residual_target(q16);
+    enc->target = enc->settings.lossless ? 0 : vqz_residual_target(q16);
     enc->head.residual = enc->target != 0;
     choose_level(enc, q16);
     choose_tiles(enc, info);
@@ -347,6 +349,12 @@ vqz_status vqz_encoder_end_sequence(vqz_encoder *enc) {
     return VQZ_OK;
 }
 
+static vqz_status encode_alpha(vqz_encoder *enc, uint32_t x, uint32_t y, uint32_t width, uint32_t height, tile_result *r) {
+    if (!enc->alpha) return VQZ_OK;
+    const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
+    return vqz_alpha_encode(&enc->mem, plane, (ptrdiff_t)enc->head.width, 1, width, height, &r->alpha, &r->alpha_size, &r->error);
+}
+
 static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
     uint32_t x, y, width, height;
     vqz_grid_rect(&enc->head, tx, enc->tile_row, &x, &y, &width, &height);
@@ -360,10 +368,7 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     const vqz_level *level = &enc->model->level[enc->level];
     VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &steps, &synthesis, &refine, &r->error));
     if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
-    if (enc->alpha) {
-        const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
-        VQZ_TRY(vqz_alpha_encode(&enc->mem, plane, (ptrdiff_t)enc->head.width, 1, width, height, &r->alpha, &r->alpha_size, &r->error));
-    }
+    VQZ_TRY(encode_alpha(enc, x, y, width, height, r));
     if (enc->head.residual) latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
     vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(width), vqz_positions(height)};
     vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, level);
@@ -380,10 +385,20 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
                              &r->latent, &r->latent_size, &r->error);
 }
 
+/* A tile without latents, as it is. */
+static vqz_status encode_exact(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
+    uint32_t x, y, width, height;
+    vqz_grid_rect(&enc->head, tx, enc->tile_row, &x, &y, &width, &height);
+    VQZ_TRY(encode_alpha(enc, x, y, width, height, r));
+    const size_t row = enc->head.width, at = (y - enc->first) * row + x;
+    const vqz_pixels p = {.samples = {enc->rgb + at * 3, row * 3, 3}, .w = width, .h = height, .colours = vqz_is_gray(enc->head.layout) ? 1 : 3};
+    return vqz_exact_encode(&p, &w->rans, &r->latent, &r->latent_size, &r->error);
+}
+
 static void run_tile(void *arg, size_t tx, unsigned number) {
     vqz_encoder *enc = arg;
     tile_result *r = &enc->results[tx];
-    r->status = encode_tile(enc, &enc->workers[number], (uint32_t)tx, r);
+    r->status = (enc->settings.lossless ? encode_exact : encode_tile)(enc, &enc->workers[number], (uint32_t)tx, r);
 }
 
 static vqz_status encode_residual(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
@@ -483,7 +498,8 @@ vqz_status vqz_encoder_send_rows(vqz_encoder *enc, const uint8_t *pixels, ptrdif
     for (uint32_t i = 0; i < rows; i++, pixels += stride) {
         uint8_t *to = enc->rgb + (enc->next - enc->first) * row * 3;
         uint8_t *alpha = enc->alpha ? enc->alpha + (enc->next - enc->first) * row : NULL;
-        vqz_row_in(enc->head.layout, pixels, enc->head.width, enc->next > enc->first ? to - row * 3 : NULL, to, alpha);
+        if (enc->settings.lossless) vqz_row_split(enc->head.layout, pixels, enc->head.width, to, alpha);
+        else vqz_row_in(enc->head.layout, pixels, enc->head.width, enc->next > enc->first ? to - row * 3 : NULL, to, alpha);
         enc->next++;
         for (uint32_t from, last; enc->state == ROWS; ) {
             rows_of(enc, enc->tile_row, &from, &last);

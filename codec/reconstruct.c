@@ -51,3 +51,14 @@ void vqz_recon_tile(const vqz_recon *r, vqz_synthesis *s, uint32_t tx, uint32_t 
         vqz_row_out(head->layout, s->out + ((top + i) * wide + left) * 3, alpha ? alpha + (size_t)i * head->width + x : NULL, w,
                     r->band + ((size_t)i * head->width + x) * head->layout);
 }
+
+void vqz_recon_alpha(const vqz_recon *r, uint32_t tx, uint32_t ty, const uint8_t *alpha) {
+    const uint32_t layout = r->head->layout;
+    uint32_t x, y, w, h;
+    vqz_grid_rect(r->head, tx, ty, &x, &y, &w, &h);
+    for (uint32_t i = 0; alpha && i < h; i++) {
+        const uint8_t *from = alpha + (size_t)i * r->head->width + x;
+        uint8_t *to = r->band + ((size_t)i * r->head->width + x) * layout + layout - 1;
+        for (uint32_t k = 0; k < w; k++, to += layout) *to = from[k];
+    }
+}

@@ -28,4 +28,6 @@ vqz_status vqz_recon_work(const vqz_recon *r, uint32_t h, uint32_t w, vqz_synthe
 vqz_latents vqz_recon_latents(const vqz_recon *r, uint32_t tx, uint32_t ty);
 /* Samples of a tile into the band. `alpha` is the tile row's, of the picture's width; NULL: alpha is left as it is, or there is none. */
 void vqz_recon_tile(const vqz_recon *r, vqz_synthesis *s, uint32_t tx, uint32_t ty, const uint8_t *alpha);
+/* Alpha alone: the colours come from elsewhere. */
+void vqz_recon_alpha(const vqz_recon *r, uint32_t tx, uint32_t ty, const uint8_t *alpha);
 #endif

@@ -1,4 +1,5 @@
 #include "codec/residual.h"
+#include "codec/bands.h"
 #include <stdlib.h>
 
 enum {
@@ -222,19 +223,6 @@ static void quantize_group(coder *c, const quantizer *z, const vqz_residual_sour
         }
 }
 
-static vqz_status append_band(vqz_rans_enc *rans, void **out, size_t *size, vqz_error *e) {
-    const uint8_t *words, *raw;
-    uint8_t head[5];
-    size_t nwords, nraw;
-    VQZ_TRY(vqz_rans_finish(rans, 1, &words, &nwords, &raw, &nraw, e));
-    size_t nhead = vqz_store_varint(head, (uint32_t)nwords);
-    VQZ_TRY(vqz_rans_enlarge(rans->mem, out, *size, *size + nhead + 2 * nwords, e));
-    memcpy((uint8_t *)*out + *size, head, nhead);
-    memcpy((uint8_t *)*out + *size + nhead, words, 2 * nwords);
-    *size += nhead + 2 * nwords;
-    return VQZ_OK;
-}
-
 static vqz_status encode_bands(vqz_residual *r, vqz_rans_enc *rans, const quantizer *z, const vqz_residual_source *s, uint32_t h, void **out, size_t *size, vqz_error *e) {
     coder c;
     uint32_t band = band_rows(r);
@@ -247,7 +235,7 @@ static vqz_status encode_bands(vqz_residual *r, vqz_rans_enc *rans, const quanti
         next_group(&c);
         y += rows;
         if (y < h && y % band) continue;
-        VQZ_TRY(append_band(rans, out, size, e));
+        VQZ_TRY(vqz_band_append(rans, out, size, e));
         vqz_rans_enc_reset(rans);
     }
     return VQZ_OK;
@@ -306,10 +294,8 @@ vqz_status vqz_residual_decode(vqz_residual *r, const uint8_t *data, size_t size
     uint32_t band = band_rows(r);
     start(&c, r, NULL, &dec);
     for (uint32_t y = 0; code && y < h;) {
-        size_t offset = in.pos, nwords = vqz_read_varint(&in);
-        const uint8_t *words = nwords <= in.size ? vqz_read_bytes(&in, 2 * nwords) : NULL;
-        if (!words) return vqz_fail(e, VQZ_ERR_CORRUPT, offset, "residual: a band's data ends early");
-        vqz_status s = vqz_rans_dec_init(&dec, 1, words, nwords, NULL, 0, e);
+        size_t offset = in.pos;
+        vqz_status s = vqz_band_open(&dec, &in, e);
         for (uint32_t end = h - y < band ? h : y + band; s == VQZ_OK && y < end && !dec.failed;) {
             uint32_t rows = end - y < BLOCK ? end - y : BLOCK;
             code_group(&c, rows);

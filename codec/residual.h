@@ -3,6 +3,7 @@
 #define VQZ_CODEC_RESIDUAL_H
 #include "base/arena.h"
 #include "codec/adaptive.h"
+#include "codec/samples.h"
 
 typedef struct vqz_residual_model vqz_residual_model;
 /* Working memory for tiles of one width. */
@@ -14,12 +15,6 @@ typedef struct vqz_residual {
     uint8_t *coded;              /* two rows of block flags */
 } vqz_residual;
 void vqz_residual_layout(vqz_residual *r, uint32_t w, unsigned colours, vqz_arena *a);
-
-/* Samples in memory: sample c of pixel (x, y) is at data[y * stride + x * step + c]. */
-typedef struct vqz_samples {
-    uint8_t *data;
-    size_t stride, step;
-} vqz_samples;
 
 /* A tile of h rows: how `original` is to be had from `synthesised`. Pixels whose `alpha` (NULL: none have) is 0 do not matter. The step is the
  * coarsest one with which the mean squared error, in 1/16, is at most `target`; none where it already is. The payload's memory belongs

@@ -162,6 +162,7 @@ typedef struct vqz_settings {
     uint32_t verify;                      /* 1: check latent and pixel hashes; default 1 */
     /* encoder again */
     uint32_t tune;                        /* vqz_tune; default VQZ_TUNE_VISUAL */
+    uint32_t lossless;                    /* 1: every sample comes back as it is, under transparent pixels too; quality, effort and tune count for nothing; default 0 */
 } vqz_settings;
 VQZ_API void vqz_settings_init(vqz_settings *s);
 
