@@ -8,9 +8,9 @@
 VQZ_INLINE int32_t vqz_rung(int32_t logscale, int32_t loggain, int32_t bias, int32_t top) {
     return vqz_clamp32((logscale + loggain + bias + 128) >> 8, 0, top);
 }
-VQZ_INLINE int32_t vqz_residual_of(int32_t latent, int32_t mean, uint32_t gain, unsigned shift) {
-    return (int32_t)(((int64_t)(latent - mean) * gain + ((int64_t)1 << (shift - 1))) >> shift);
-}
+/* v x mul with `shift` fractional bits of mul. */
+VQZ_INLINE int32_t vqz_scaled_by(int32_t v, uint32_t mul, unsigned shift) { return (int32_t)(((int64_t)v * mul + ((int64_t)1 << (shift - 1))) >> shift); }
+VQZ_INLINE int32_t vqz_residual_of(int32_t latent, int32_t mean, uint32_t gain, unsigned shift) { return vqz_scaled_by(latent - mean, gain, shift); }
 VQZ_INLINE int32_t vqz_latent_of(int32_t mean, int32_t residual, uint32_t inv, unsigned shift) {
     return (int32_t)vqz_clamp64(mean + (((int64_t)residual * inv + ((int64_t)1 << (shift - 1))) >> shift), INT16_MIN, INT16_MAX);
 }
@@ -31,6 +31,15 @@ VQZ_INLINE bool vqz_wins(int32_t cost, int32_t symbol, int32_t least, int32_t at
 VQZ_INLINE int32_t vqz_nearest_step(int32_t r) { return vqz_clamp32((r + 128) >> 8, -VQZ_MAX_ESCAPE, VQZ_MAX_ESCAPE); }
 VQZ_INLINE uint64_t vqz_escape_price(int32_t r, int32_t e, uint32_t lambda) {
     return vqz_square((int64_t)r - (int64_t)e * 256) + vqz_price(lambda, vqz_golomb_bits(e) << 12);
+}
+/* Whether an escape for `dim` residuals, its symbol and its numbers e, costs less than `best`. */
+VQZ_INLINE bool vqz_escape_wins(const int32_t *r, unsigned dim, uint32_t lambda, uint32_t cost_q12, uint64_t best, int32_t *e) {
+    uint64_t j = vqz_price(lambda, cost_q12);
+    for (unsigned k = 0; k < dim && j < best; k++) {
+        e[k] = vqz_nearest_step(r[k]);
+        j += vqz_escape_price(r[k], e[k], lambda);
+    }
+    return j < best;
 }
 /* The residual nearest to r that a codeword of a scalar book can say, and its raw bits. */
 VQZ_INLINE int32_t vqz_nearest(int32_t value, unsigned shift, int32_t r, uint32_t *raw) {
@@ -62,5 +71,13 @@ VQZ_INLINE uint32_t vqz_best_scalar(const int16_t *value, const uint32_t *cost, 
     }
     *least = best;
     return symbol;
+}
+
+/* ---- encoder: a bias for a slice's rungs, where residuals are larger than they say ---- */
+enum { VQZ_MAX_BIAS = 30, VQZ_BIAS_STEP = 2 };
+/* found: sum of |what would be coded| of `count` values; expected: what the tables of the rungs with that bias make of it. */
+VQZ_INLINE bool vqz_bias_fits(uint64_t found, uint64_t expected, uint64_t count, int32_t bias) {
+    const uint64_t slack = count * 4;        /* 1/64 step a value: rounding noise at low rates */
+    return found <= (bias ? expected + expected / 2 : 2 * expected) + slack || bias >= VQZ_MAX_BIAS;
 }
 #endif

@@ -92,12 +92,10 @@ void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t fi
     unsigned s = VQZ_LATENT_BITS + m->zgain_shift;
     for (size_t i = 0; i < n; i++)
         for (uint32_t c = 0; c < m->Z; c++)
-            p->z[c * n + i] = (int32_t)(((int64_t)a->hyper[i * m->Z + c] * level->zgain[c] + ((int64_t)1 << (s - 1))) >> s);
+            p->z[c * n + i] = vqz_scaled_by(a->hyper[i * m->Z + c], level->zgain[c], s);
 }
 
-/* The tile's blocks of what is missing, with MISSING_BITS fractional bits, to the front of a->blocks. */
-enum { MISSING_BITS = 2, MISSING_SHIFT = VQZ_PIXEL_BITS - MISSING_BITS };
-
+/* The tile's blocks of what is missing, with VQZ_MISSING_BITS fractional bits, to the front of a->blocks. */
 static void take_missing(vqz_analysis *a, const vqz_synthesis *s, vqz_rect r, vqz_rect tile) {
     for (uint32_t i = 0; i < tile.h; i++)
         for (uint32_t x = 0; x < tile.w; x++) {
@@ -106,10 +104,7 @@ static void take_missing(vqz_analysis *a, const vqz_synthesis *s, vqz_rect r, vq
             int16_t *to = a->blocks + ((size_t)i * tile.w + x) * BLOCK;
             for (uint32_t row = 0; row < STEP; row++, from += STEP * 3, to += STEP * 3) {
                 const int16_t *made = s->out + ((py * STEP + row) * r.w + px) * STEP * 3;
-                for (uint32_t k = 0; k < STEP * 3; k++) {
-                    int32_t d = (((from[k] + 128) * (1 << VQZ_PIXEL_BITS)) - made[k] + (1 << (MISSING_SHIFT - 1))) >> MISSING_SHIFT;
-                    to[k] = (int16_t)(d < -127 ? -127 : d > 127 ? 127 : d);
-                }
+                for (uint32_t k = 0; k < STEP * 3; k++) to[k] = (int16_t)vqz_missing(from[k], made[k]);
             }
         }
 }
@@ -131,9 +126,6 @@ void vqz_analysis_correct(vqz_analysis *a, vqz_synthesis *s, uint32_t width, uin
         for (uint32_t x = 0; x < tile.w; x++) {
             const int16_t *d = a->linear + ((size_t)i * tile.w + x) * C;
             int16_t *v = y->data + (i * y->stride + x) * C;
-            for (uint32_t c = 0; c < C; c++) {
-                int32_t to = v[c] + ((d[c] - nothing[c] + (1 << (MISSING_BITS - 1))) >> MISSING_BITS);
-                v[c] = (int16_t)(to < INT16_MIN ? INT16_MIN : to > INT16_MAX ? INT16_MAX : to);
-            }
+            for (uint32_t c = 0; c < C; c++) v[c] = (int16_t)vqz_corrected(v[c], d[c], nothing[c]);
         }
 }

@@ -34,7 +34,7 @@ void vqz_row_out(unsigned layout, const int16_t *samples, const uint8_t *alpha, 
     }
     for (uint32_t x = 0; x < count; x++, dst += layout) {
         unsigned r = vqz_sample(samples[x * 3]), g = vqz_sample(samples[x * 3 + 1]), b = vqz_sample(samples[x * 3 + 2]);
-        if (vqz_is_gray(layout)) dst[0] = (uint8_t)((r + 2 * g + b + 2) >> 2);
+        if (vqz_is_gray(layout)) dst[0] = vqz_gray(r, g, b);
         else {
             dst[0] = (uint8_t)r;
             dst[1] = (uint8_t)g;

@@ -3,14 +3,8 @@
 
 /* Takes the escape where it is cheaper than `best`. */
 static inline void consider_escape(vqz_choice *c, const vqz_codebook *b, const int32_t *r, unsigned dim, uint32_t lambda, uint64_t best) {
-    uint64_t j = vqz_price(lambda, b->cost[b->n]);
     int32_t e[2] = {0, 0};
-    if (j >= best) return;
-    for (unsigned k = 0; k < dim && j < best; k++) {
-        e[k] = vqz_nearest_step(r[k]);
-        j += vqz_escape_price(r[k], e[k], lambda);
-    }
-    if (j >= best) return;
+    if (!vqz_escape_wins(r, dim, lambda, b->cost[b->n], best, e)) return;
     *c = (vqz_choice){.symbol = b->n, .residual = {e[0] * 256, e[1] * 256}, .escape = {e[0], e[1]}};
 }
 

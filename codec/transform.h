@@ -42,10 +42,4 @@ void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w);
 /* After vqz_analyse of the same tile: what synthesis would miss of the pixels if nothing were quantized goes through the linear path onto y, which
  * counts where steps are small. s: for the tile and the ring of analysis. */
 void vqz_analysis_correct(vqz_analysis *a, vqz_synthesis *s, uint32_t width, uint32_t height, vqz_rect tile, const vqz_latents *y);
-
-/* One sample. */
-static inline uint8_t vqz_sample(int16_t v) {
-    int32_t p = (v + (1 << (VQZ_PIXEL_BITS - 1))) >> VQZ_PIXEL_BITS;
-    return (uint8_t)(p < 0 ? 0 : p > 255 ? 255 : p);
-}
 #endif

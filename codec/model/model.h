@@ -3,6 +3,7 @@
 #ifndef VQZ_CODEC_MODEL_H
 #define VQZ_CODEC_MODEL_H
 #include "base/memory.h"
+#include "base/pixelmath.h"
 #include "codec/nn/nn.h"
 #include "codec/rans.h"
 #include <pthread.h>
@@ -11,8 +12,7 @@ enum { VQZ_MAX_SLICES = 16, VQZ_MAX_RUNGS = 64, VQZ_MAX_CHANNELS = 1024, VQZ_MAX
 enum {                                       /* fixed by the format */
     VQZ_LATENT_STEP = 16,                    /* pixels per latent position and side */
     VQZ_HYPER_STEP = 4,                      /* latent positions per hyper-latent position */
-    VQZ_LATENT_BITS = 8,                     /* fractional bits of latents and residuals */
-    VQZ_PIXEL_BITS = 6                       /* fractional bits of synthesised samples */
+    VQZ_LATENT_BITS = 8                      /* fractional bits of latents and residuals */
 };
 
 typedef enum {
