@@ -165,6 +165,9 @@ uint32_t shuffle(uint32_t v, unsigned lane, const char *file, int line) {
     });
 }
 
+typedef int32_t eight __attribute__((vector_size(32)));
+typedef int16_t eight_short __attribute__((vector_size(16)));
+
 /* Fragments of mma.m16n8k32 in the manual of PTX: lane 4g + t holds
  *   a[0..3]: row g, g + 8, g, g + 8, bytes 4t..4t+3 of the first 16 (a[0], a[1]) or the last 16 columns
  *   b[0..1]: column g, rows 4t..4t+3 of the first, of the last 16
@@ -194,9 +197,14 @@ void mma(int32_t *c, const uint32_t *a, const uint32_t *b, bool signed_a, bool s
         for (unsigned lane = 0; lane < VQZ_WARP; lane++)
             for (unsigned r = 0; r < 4; r++) {
                 const int16_t *x = left[lane / 4 + r / 2 * 8], *y = right[lane % 4 * 2 + r % 2];
-                int32_t sum = 0;             /* below 2^21 */
-                for (unsigned k = 0; k < 32; k++) sum += x[k] * y[k];
-                w->out[lane][r] = w->in[lane][6 + r] + (uint32_t)sum;
+                eight sums = {0};            /* below 2^21 in all */
+                for (unsigned k = 0; k < 32; k += 8) {
+                    eight_short u, v;
+                    memcpy(&u, x + k, sizeof u);
+                    memcpy(&v, y + k, sizeof v);
+                    sums += __builtin_convertvector(u, eight) * __builtin_convertvector(v, eight);
+                }
+                for (unsigned k = 0; k < 8; k++) w->out[lane][r] = (k ? w->out[lane][r] : w->in[lane][6 + r]) + (uint32_t)sums[k];
             }
     });
     for (unsigned i = 0; i < 4; i++) c[i] = (int32_t)out[i];

@@ -53,7 +53,10 @@ segment *declare(const char *file, int line, size_t bytes) {
     s->where = where;
     s->bytes.resize(bytes);
     s->words.resize(bytes / 4);
-    for (uint8_t &b : s->bytes) b = (uint8_t)draw(256);
+    for (size_t i = 0; i < bytes; i += 4) {
+        const uint32_t junk = draw(UINT32_MAX);
+        memcpy(&s->bytes[i], &junk, sizeof junk);
+    }
     here->segments.push_back(s);
     here->shared += (bytes + 15) & ~(size_t)15;
     if (here->shared > SHARED_LIMIT) fail("a block wants %zu bytes of shared memory", here->shared);
@@ -96,7 +99,8 @@ void copy_async(segment *s, size_t at, const void *from) {
         note_write(s, w[i], at + 4 * i);
         w[i].in_flight = true;
     }
-    for (unsigned i = 0; i < 16; i++) s->bytes[at + i] = (uint8_t)draw(256);
+    const uint32_t junk = draw(UINT32_MAX);
+    for (unsigned i = 0; i < 16; i += 4) memcpy(&s->bytes[at + i], &junk, sizeof junk);
     thread *t = &here->fibers[now.thread];
     t->copies.push_back({s, at, from, t->groups});
 }

@@ -109,7 +109,7 @@ static void test_damage(void **state) {
     uint32_t x = 99;
     unsigned statuses = 0;
     open_device(&d, VQZ_NETS_CONTEXT);
-    for (unsigned round = 0; round < 12; round++) {
+    for (unsigned round = 0; round < 5; round++) {
         vqz_cu_payload payload[TILES];
         uint8_t *copy[TILES];
         vqz_cu_decoding got;
@@ -118,7 +118,7 @@ static void test_damage(void **state) {
             memcpy(copy[k], tile[k].payload, tile[k].size);
             if (k == round % TILES) continue;            /* one stays whole */
             for (unsigned n = 0; n < 1 + round % 3; n++) copy[k][test_random(&x) % tile[k].size] ^= (uint8_t)(1 << test_random(&x) % 8);
-            if (round % 4 == 3) payload[k].size = test_random(&x) % tile[k].size;
+            if (round % 4 == 2) payload[k].size = test_random(&x) % tile[k].size;
         }
         decode(&d, payload, &got);
         for (unsigned k = 0; k < TILES; k++) {
