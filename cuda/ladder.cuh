@@ -4,6 +4,11 @@
 #include "cuda/dialect.h"
 #include "cuda/tile.h"
 
+/* What a symbol puts into the raw stream, in 32 bits; 0: nothing. */
+VQZ_DEVICE uint32_t vqz_extra_golomb(int32_t e) { return 1u << 30 | static_cast<uint32_t>(e + (1 << 21)); }
+VQZ_DEVICE int32_t vqz_extra_value(uint32_t extra) { return static_cast<int32_t>(extra & ((1u << 30) - 1)) - (1 << 21); }
+VQZ_DEVICE uint32_t vqz_extra_bits(uint32_t raw, uint32_t count) { return count ? 2u << 30 | count << 16 | raw : 0; }
+
 /* Two channels of a position, and how they are coded. */
 struct vqz_two {
     uint32_t position;                       /* in the tile: y * w + x */

@@ -28,4 +28,26 @@ vqz_status vqz_cu_decode_start(vqz_cu_decoding *d, vqz_cu_prior *p, const vqz_cu
 vqz_status vqz_cu_decode_finish(vqz_cu_decoding *d, bool verify, void *queue, vqz_error *e);
 /* After start, whatever became of it; d->result is gone then. */
 void vqz_cu_decode_free(vqz_cu_decoding *d);
+
+/* How a tile is to be coded. */
+typedef struct vqz_cu_order {
+    uint32_t level, lambda;
+    const uint8_t *rows;                     /* [h * w]: each position's row of the level table; NULL: the tile's */
+    const uint32_t *front;                   /* symbols that come before the hyper-latents, as vqz_rans_put_range takes them */
+    uint32_t nfront;
+} vqz_cu_order;
+
+/* A coding under way. */
+typedef struct vqz_cu_coding {
+    vqz_cu_prior *prior;
+    void *memory;                            /* the device's: symbols and streams of all tiles */
+    uint32_t *none;                          /* the device's: [tiles] */
+} vqz_cu_coding;
+/* Queues the coding of the latents that stand in the tiles' planes, and of the hyper-latents: those of analysis, views of s16 tensors with Z channels, in the
+ * device's memory. The planes then hold what a decoder will see. Orders may go when this returns. */
+vqz_status vqz_cu_encode_start(vqz_cu_coding *c, vqz_cu_prior *p, const vqz_cu_order *order, const vqz_cu_view *hyper, void *queue, vqz_error *e);
+/* Waits, and makes the tiles' payloads, which belong to the caller (vqz_free of the prior's memory): payload[k], size[k]. */
+vqz_status vqz_cu_encode_finish(vqz_cu_coding *c, uint8_t **payload, size_t *size, void *queue, vqz_error *e);
+/* After start, whatever became of it. */
+void vqz_cu_encode_free(vqz_cu_coding *c);
 #endif

@@ -23,6 +23,15 @@ int vqz_cu_decode_hyper(const vqz_cu_batch *p, void *stream);
 int vqz_cu_decode_pass(const vqz_cu_pass *p, void *stream);
 /* What is left over goes into tile.failed. */
 int vqz_cu_decode_end(const vqz_cu_batch *p, void *stream);
+/* Encoding: round, hyper, then for each slice, both passes predicted: bias (of the first one), pass, end, and where the slice is left out, drop. */
+int vqz_cu_round_hyper(const vqz_cu_hyper *p, uint32_t positions, void *stream);
+int vqz_cu_encode_hyper(const vqz_cu_batch *p, uint32_t positions, void *stream);
+int vqz_cu_choose_bias(const vqz_cu_pass *p, uint32_t positions, void *stream);
+int vqz_cu_encode_pass(const vqz_cu_pass *p, uint32_t positions, void *stream);
+int vqz_cu_end_slice(const vqz_cu_pass *p, void *stream);
+int vqz_cu_drop_pass(const vqz_cu_pass *p, uint32_t positions, void *stream);
+int vqz_cu_encode_end(const vqz_cu_finish *p, void *stream);
+
 /* tile.hash of the latents. */
 int vqz_cu_hash(const vqz_cu_batch *p, void *stream);
 #ifdef __cplusplus

@@ -60,12 +60,13 @@ typedef struct vqz_cu_tile {
     /* encoder */
     uint64_t found;                          /* for the choice of a bias: sum of coded residuals */
     uint32_t *seen;                          /* [rungs]: how often each */
-    uint32_t any[VQZ_CU_SLICES], none[VQZ_CU_SLICES];    /* 1: some, no residual of the slice is not its book's zero */
+    uint32_t any[VQZ_CU_SLICES];             /* 1: some residual of the slice is not its book's zero */
     uint32_t *symbol;                        /* ranges in the file's order, 0: none */
     uint32_t *extra;                         /* what each puts into the raw stream: see ladder.cuh */
     uint32_t lambda;
+    uint32_t front;                          /* places before those of the hyper-latents: what comes first in the file */
     uint32_t symbols;                        /* places in `symbol` */
-    uint8_t *out;                            /* room for 2 * symbols bytes of words and states, filled from the end */
+    uint8_t *out;                            /* room for `symbols` + 2 * VQZ_CU_LANES words, filled from the end */
     uint8_t *raw_out;
     uint32_t out_words, raw_bytes;           /* made */
 } vqz_cu_tile;
@@ -84,7 +85,14 @@ typedef struct vqz_cu_pass {
     uint32_t first, channels;                /* of the slice among C */
     const vqz_cu_view *heads;
     const uint32_t *only;
+    uint32_t *none;                          /* encoder: 1 for tiles that leave the slice out */
 } vqz_cu_pass;
+
+/* The end of encoding; small: below so many words one lane serves. */
+typedef struct vqz_cu_finish {
+    vqz_cu_batch batch;
+    uint32_t small, reserved;
+} vqz_cu_finish;
 
 /* Hyper features; out: input or output of role 3. */
 typedef struct vqz_cu_hyper {

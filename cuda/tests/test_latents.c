@@ -11,15 +11,16 @@
 enum { TILES = 4 };
 static vqz_model *model;
 static uint8_t *model_data;
+static const uint32_t level_of[TILES] = {20, 60, 0, 45};
 static cpu_tile tile[TILES];
 
 static int open_tiles(void **state) {
     (void)state;
     model = open_model(&model_data);
-    make_tile(&tile[0], model, PICTURE_PHOTO, 75, 60, 20, 1);
-    make_tile(&tile[1], model, PICTURE_NOISE, 33, 64, model->nlevels - 1, 2);    /* escapes, scalar codebooks, raw bits */
-    make_tile(&tile[2], model, PICTURE_FLAT, 16, 16, 0, 3);                      /* one position, slices left out */
-    make_tile(&tile[3], model, PICTURE_CHECKER, 112, 17, 45, 4);
+    make_tile(&tile[0], model, PICTURE_PHOTO, 75, 60, level_of[0], 1);
+    make_tile(&tile[1], model, PICTURE_NOISE, 33, 64, level_of[1], 2);           /* escapes, scalar codebooks, raw bits, four lanes */
+    make_tile(&tile[2], model, PICTURE_FLAT, 16, 16, level_of[2], 3);            /* one position, slices left out */
+    make_tile(&tile[3], model, PICTURE_CHECKER, 112, 17, level_of[3], 4);
     return 0;
 }
 
@@ -137,7 +138,47 @@ static void test_damage(void **state) {
     close_device(&d);
 }
 
+/* The device's payloads have the processor's bytes, and it then holds the same latents. */
+static void test_encode(void **state) {
+    (void)state;
+    device d;
+    vqz_error e = {0};
+    vqz_cu_coding coding;
+    vqz_cu_order order[TILES];
+    vqz_cu_view hyper[TILES];
+    void *views;
+    uint8_t *payload[TILES];
+    size_t size[TILES];
+    const vqz_tensor_def def = {.type = VQZ_T_S16, .channels = (uint16_t)model->Z, .bound = 32768};
+    open_device(&d, VQZ_NETS_CONTEXT);
+    const size_t stride = d.model->tables.latent_stride;
+    for (unsigned k = 0; k < TILES; k++) {
+        const cpu_tile *t = &tile[k];
+        const vqz_view made = {t->analysis.hyper, t->prior.zh, t->prior.zw, model->Z};
+        for (uint32_t y = 0; y < t->h; y++)
+            for (uint32_t x = 0; x < t->w; x++)
+                assert_int_equal(vqz_cu_upload((int16_t *)d.plane[k] + (y * d.place[k].pitch + x) * stride, t->analysed.data + (y * t->w + x) * model->C, model->C * 2, NULL), 0);
+        hyper[k] = to_device(&def, &made);
+        order[k] = (vqz_cu_order){.level = level_of[k], .lambda = model->level[level_of[k]].lambda};
+    }
+    must(vqz_cu_place(&views, hyper, sizeof hyper, "views", &e), &e);
+    vqz_host_seed(11);
+    must(vqz_cu_encode_start(&coding, d.prior, order, views, NULL, &e), &e);
+    must(vqz_cu_encode_finish(&coding, payload, size, NULL, &e), &e);
+    for (unsigned k = 0; k < TILES; k++) {
+        same_latents(&d, k, &tile[k].decoded, "coding");
+        if (size[k] != tile[k].size) fail_msg("tile %u: %zu bytes, not %zu", k, size[k], tile[k].size);
+        for (size_t i = 0; i < size[k]; i++)
+            if (payload[k][i] != tile[k].payload[i]) fail_msg("tile %u: byte %zu of %zu differs", k, i, size[k]);
+        vqz_free(&d.mem, payload[k]);
+        vqz_cu_free(hyper[k].data);
+    }
+    vqz_cu_free(views);
+    vqz_cu_encode_free(&coding);
+    close_device(&d);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_decode), cmocka_unit_test(test_damage)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_decode), cmocka_unit_test(test_damage), cmocka_unit_test(test_encode)};
     return cmocka_run_group_tests(tests, open_tiles, close_tiles);
 }
