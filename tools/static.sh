@@ -32,9 +32,11 @@ run() {
     case $1 in
     clang-tidy) commands | sed 's/.* //' | sort -u | xargs -P "$jobs" -I{} bash -c 'one_tidy "$1"' - {} ;;
     gcc) commands | grep -vE '/(tests|fuzz)/[^/]*$' | xargs -P "$jobs" -d '\n' -I{} bash -c 'one_gcc "$1"' - {} ;;
-    # cppcheck does not know that CMocka's assertions end a test. Shifts of negative numbers to the right are arithmetic in all compilers that we use; memory is cut into arrays of floats at aligned places.
+    # cppcheck does not know that CMocka's assertions and FUZZ_CHECK end a test. Shifts of negative numbers to the right are arithmetic in all
+    # compilers that we use; memory is cut into arrays of floats at aligned places.
     cppcheck) cppcheck --project="$dir/compile_commands.json" --enable=warning,performance,portability --std=c11 -j "$jobs" --quiet --error-exitcode=1 \
-        --suppress='*:/usr/*' --suppress='arrayIndexOutOfBoundsCond:*/tests/*' --suppress=shiftNegativeLHS --suppress=invalidPointerCast ;;
+        --suppress='*:/usr/*' --suppress='arrayIndexOutOfBoundsCond:tests/*' --suppress='arrayIndexOutOfBoundsCond:fuzz/*' --suppress='nullPointerRedundantCheck:fuzz/*' \
+        --suppress=shiftNegativeLHS --suppress=invalidPointerCast ;;
     *) sed -n '2,6s/^# //p' tools/static.sh >&2; exit 2 ;;
     esac
 }

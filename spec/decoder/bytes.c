@@ -42,7 +42,7 @@ void *get_array(struct bytes *b, size_t count, int width, uint32_t lo, uint32_t 
 /* 7 bits a byte, in `most` bytes at most. */
 static uint64_t get_sevens(struct bytes *b, uint32_t most, uint64_t max) {
     uint64_t v = 0;
-    for (uint32_t i = 0, byte = 128; byte >= 128; i++) {
+    for (uint32_t i = 0, byte = 128; byte >= 128 && i < most; i++) {
         byte = get_number(b, 1);
         v |= (uint64_t)(byte & 127) << (7 * i);
         require(v <= max && (i + 1 < most || byte < 128), b->fault, b->what, "has a number that is too long");
