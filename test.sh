@@ -1,7 +1,7 @@
 #!/bin/bash
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
 # UndefinedBehaviorSanitizer (build-asan/), runs all tests in both, and static checks (tools/static.sh).
-# --full adds a clang build, compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), the sample photos through quickstart.sh and,
+# --full adds a clang build, every allocation of the program failing once (tests/test_faults.sh), compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), the sample photos through quickstart.sh and,
 # where ../shared/kodak exists, the rate on Kodak; what passes is noted in docs/verified.tsv (tools/verified.sh).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
@@ -69,6 +69,9 @@ if [ $full = 1 ]; then
     must "build with clang" tools/build.sh build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON -DVQZ_WERROR=ON
     slow clang "$program $vectors examples samples tests training/count" suite "tests with clang" build-clang
     slow fuzzing "$program conformance fuzz" one "fuzzing, two seconds a target" fuzz/soak.sh --once --slice 2 --jobs 2 build-fuzz
+    faults="$program tests/test_faults.sh tests/fault_shim.c tests/program.sh"
+    slow faults "$faults" one "every allocation fails once" env EVERY=1 tests/test_faults.sh build/vqz build/fault_shim.so
+    slow faults-asan "$faults" one "every allocation fails once, with sanitizers" env EVERY=1 tests/test_faults.sh build-asan/vqz build-asan/fault_shim.so
     slow matrix "$program $vectors tests/test_conformance.sh tools/matrix.sh" one "compilers and levels of optimisation" tools/matrix.sh
     must "packages for 64-bit ARM" tools/install-packages.sh arm64
     slow arm64 "$program $vectors samples tests tools/test-arm64.sh training/count" one "64-bit ARM in an emulator" tools/test-arm64.sh

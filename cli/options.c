@@ -55,6 +55,8 @@ const command commands[CMD_COUNT] = {
         "IN is a PNG, JPEG, PNM or y4m file, - for standard input, or a folder, in which every such picture is found at any depth.\n"
         "Without -o, photo.png becomes photo.vqz beside it, and a file that exists is left alone unless -f is given. With -o and one IN, OUT is the file to write. "
         "With several INs or a folder, OUT is a folder: it is made where needed, and a folder's tree is mirrored in it. Files that -o names are replaced.\n"
+        "Links to files are read; links to folders are not entered in a folder. A name that -o gives as it stands may be a link, which is followed, or a device or pipe, which is "
+        "written to as it is. Nothing else is written through a link: below an OUT folder a link to a folder is an error, and a link in the place of a file is replaced.\n"
         "ICC profile, EXIF and XMP are kept. Pixels are stored as they are; the EXIF orientation is also written into the header, and decoders turn the picture. "
         "16-bit samples are reduced to 8, CMYK becomes RGB.\n"
         "A y4m file of several frames becomes a sequence, and so do numbered files: IN is then their name with %d or %04d in the place of the number, which "

@@ -25,6 +25,7 @@ static long chosen;
 
 static void *(*next_malloc)(size_t), *(*next_calloc)(size_t, size_t), *(*next_realloc)(void *, size_t), *(*next_memalign)(size_t, size_t);
 static int (*next_posix_memalign)(void **, size_t, size_t), (*next_close)(int), (*next_openat)(int, const char *, int, ...), (*next_fdatasync)(int);
+static void (*next_free)(void *);
 static int (*next_renameat)(int, const char *, int, const char *);
 static int (*next_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 static ssize_t (*next_read)(int, void *, size_t), (*next_write)(int, const void *, size_t);
@@ -41,8 +42,11 @@ static void report(void) {
     fclose(f);
 }
 
+extern void __asan_init(void) __attribute__((weak));
+
 __attribute__((constructor)) static void begin(void) {
-    FIND(malloc), FIND(calloc), FIND(realloc), FIND(posix_memalign), FIND(close), FIND(openat), FIND(fdatasync), FIND(renameat), FIND(pthread_create);
+    if (__asan_init) __asan_init();              /* whose malloc is the next one, and not ready otherwise */
+    FIND(free), FIND(malloc), FIND(calloc), FIND(realloc), FIND(posix_memalign), FIND(close), FIND(openat), FIND(fdatasync), FIND(renameat), FIND(pthread_create);
     FIND(read), FIND(write);
     *(void **)&next_memalign = dlsym(RTLD_NEXT, "aligned_alloc");
     const char *fault = getenv("VQZ_FAULT"), *colon = fault ? strchr(fault, ':') : NULL;
@@ -69,6 +73,9 @@ static void *early_memory(size_t size) {
 #define NO_MEMORY (errno = ENOMEM, NULL)
 void *malloc(size_t size) { return fails("alloc") ? NO_MEMORY : next_malloc ? next_malloc(size) : early_memory(size); }
 void *calloc(size_t n, size_t size) { return fails("alloc") ? NO_MEMORY : next_calloc ? next_calloc(n, size) : early_memory(n * size); }
+void free(void *p) {
+    if (next_free && ((char *)p < early || (char *)p >= early + sizeof early)) next_free(p);
+}
 void *realloc(void *p, size_t size) { return fails("alloc") ? NO_MEMORY : next_realloc(p, size); }
 void *aligned_alloc(size_t align, size_t size) { return fails("alloc") ? NO_MEMORY : next_memalign(align, size); }
 int posix_memalign(void **p, size_t align, size_t size) { return fails("alloc") ? ENOMEM : next_posix_memalign(p, align, size); }

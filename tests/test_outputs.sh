@@ -176,15 +176,15 @@ mkdir many
 for i in 1 2 3 4 5 6 7 8; do cp a.ppm many/$i.ppm; done
 for signal in TERM INT HUP QUIT; do
     for delay in 0.02 0.06; do
-        rm -rf done
-        "$vqz" encode -e 6 -o done many 2>/dev/null &
+        rm -rf ended
+        "$vqz" encode -e 6 -o ended many 2>/dev/null &
         sleep $delay
         kill -$signal $! 2>/dev/null
         wait $! 2>/dev/null
-        [ ! -d done ] || leftovers done
-        [ -z "$(find done -name '*.vqz' 2>/dev/null)" ] || run 0 "$vqz" verify done
-        run 0 "$vqz" encode --resume -e 6 -o done many
-        [ "$(find done -name '*.vqz' | wc -l)" -eq 8 ] || bad "the rerun left $(ls done)"
+        [ ! -d ended ] || leftovers ended
+        [ -z "$(find ended -name '*.vqz' 2>/dev/null)" ] || run 0 "$vqz" verify ended
+        run 0 "$vqz" encode --resume -e 6 -o ended many
+        [ "$(find ended -name '*.vqz' | wc -l)" -eq 8 ] || bad "the rerun left $(ls ended)"
     done
 done
 
