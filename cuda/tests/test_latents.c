@@ -17,10 +17,10 @@ static cpu_tile tile[TILES];
 static int open_tiles(void **state) {
     (void)state;
     model = open_model(&model_data);
-    make_tile(&tile[0], model, PICTURE_PHOTO, 75, 60, level_of[0], 1);
-    make_tile(&tile[1], model, PICTURE_NOISE, 33, 64, level_of[1], 2);           /* escapes, scalar codebooks, raw bits, four lanes */
-    make_tile(&tile[2], model, PICTURE_FLAT, 16, 16, level_of[2], 3);            /* one position, slices left out */
-    make_tile(&tile[3], model, PICTURE_CHECKER, 112, 17, level_of[3], 4);
+    make_tile(&tile[0], model, PICTURE_PHOTO, 75, 60, level_of[0], 8, 1);
+    make_tile(&tile[1], model, PICTURE_NOISE, 96, 112, level_of[1], 8, 2);      /* escapes, scalar codebooks, raw bits, enough for four lanes */
+    make_tile(&tile[2], model, PICTURE_FLAT, 16, 16, level_of[2], 4, 3);         /* one position, slices left out */
+    make_tile(&tile[3], model, PICTURE_CHECKER, 112, 17, level_of[3], 4, 4);
     return 0;
 }
 
@@ -90,9 +90,10 @@ static void test_decode(void **state) {
     vqz_cu_decoding got;
     vqz_cu_payload payload[TILES];
     open_device(&d, VQZ_NETS_CONTEXT);
-    for (unsigned k = 0; k < TILES; k++) payload[k] = (vqz_cu_payload){tile[k].payload, tile[k].size};
-    for (uint32_t seed = 5; seed < 7; seed++) {          /* the second time in memory that the first has used */
-        vqz_host_seed(seed);
+    for (unsigned round = 0; round < 2; round++) {       /* the second time with other lanes, in memory that the first has used */
+        vqz_host_seed(5 + round);
+        for (unsigned k = 0; k < TILES; k++)
+            payload[k] = round ? (vqz_cu_payload){tile[k].recoded, tile[k].recoded_size} : (vqz_cu_payload){tile[k].payload, tile[k].size};
         decode(&d, payload, &got);
         for (unsigned k = 0; k < TILES; k++) {
             if (got.result[k].status != VQZ_OK) fail_msg("tile %u: %s", k, got.result[k].error.text);
@@ -101,6 +102,24 @@ static void test_decode(void **state) {
         vqz_cu_decode_free(&got);
     }
     close_device(&d);
+}
+
+/* The tiles make use of all that payloads may hold. */
+static void test_variety(void **state) {
+    (void)state;
+    unsigned lanes = 0, biases = 0, masked = 0, raw = 0;
+    for (unsigned k = 0; k < TILES; k++) {
+        vqz_latent_head h;
+        vqz_error e = {0};
+        vqz_reader r = vqz_reader_of(tile[k].payload, tile[k].size);
+        must(vqz_latent_head_read(&h, model, &r, &e), &e);
+        lanes |= h.lanes;
+        for (uint32_t i = 0; i < model->S; i++) biases += h.bias[i] != 0;
+        masked += h.mask != (1u << model->S) - 1;
+        raw += vqz_reader_left(&r) > 2 * (size_t)h.words;
+    }
+    assert_int_equal(lanes, 1 | 4);
+    assert_true(biases > 0 && masked > 0 && raw > 0);
 }
 
 /* Any damage: the status that the processor gives, and the other tiles are as they were. */
@@ -179,6 +198,6 @@ static void test_encode(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_decode), cmocka_unit_test(test_damage), cmocka_unit_test(test_encode)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_variety), cmocka_unit_test(test_decode), cmocka_unit_test(test_damage), cmocka_unit_test(test_encode)};
     return cmocka_run_group_tests(tests, open_tiles, close_tiles);
 }

@@ -16,8 +16,8 @@ typedef struct cpu_tile {
     vqz_analysis analysis;
     vqz_synthesis synthesis;
     vqz_latents analysed, decoded;
-    uint8_t *payload;
-    size_t size;
+    uint8_t *payload, *recoded;              /* recoded: with other lanes */
+    size_t size, recoded_size;
 } cpu_tile;
 
 /* *data: to be freed behind the model. */
@@ -47,8 +47,26 @@ static inline void lay_out_tile(cpu_tile *t, vqz_model *m, const vqz_nets *nets,
     VQZ_TAKE(a, t->decoded.data, (size_t)t->h * t->w * m->C);
 }
 
-/* Analyses and codes a picture. */
-static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint32_t width, uint32_t height, uint32_t level, uint32_t seed) {
+/* The payload with another number of lanes. */
+static inline void recode(cpu_tile *t, const vqz_model *m, vqz_rans_enc *rans, uint8_t lanes) {
+    vqz_error e = {0};
+    vqz_latent_head h;
+    vqz_reader r = vqz_reader_of(t->payload, t->size);
+    const uint8_t *words, *raw;
+    size_t nwords, nraw;
+    must(vqz_latent_head_read(&h, m, &r, &e), &e);
+    must(vqz_rans_finish(rans, h.lanes = lanes, &words, &nwords, &raw, &nraw, &e), &e);
+    h.words = (uint32_t)nwords;
+    t->recoded = malloc(VQZ_LATENT_HEAD_MAX + 2 * nwords + nraw);
+    assert_non_null(t->recoded);
+    const size_t n = vqz_latent_head_write(&h, m, t->recoded);
+    memcpy(t->recoded + n, words, 2 * nwords);
+    memcpy(t->recoded + n + 2 * nwords, raw, nraw);
+    t->recoded_size = n + 2 * nwords + nraw;
+}
+
+/* Analyses and codes a picture; recoded with so many lanes. */
+static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint32_t width, uint32_t height, uint32_t level, uint8_t lanes, uint32_t seed) {
     enum { ROLES = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS };
     const vqz_kernels *kernels = vqz_kernels_get(VQZ_CPU_AUTO);
     const vqz_nets *nets;
@@ -82,6 +100,7 @@ static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint3
     assert_non_null(payload);
     t->payload = memcpy(payload, coded, t->size);
     vqz_free(&mem, coded);
+    recode(t, m, &rans, lanes);
     vqz_rans_enc_free(&rans);
     free(block);
 }
@@ -90,5 +109,6 @@ static inline void drop_tile(cpu_tile *t) {
     free(t->rgb);
     free(t->block);
     free(t->payload);
+    free(t->recoded);
 }
 #endif
