@@ -2,6 +2,7 @@
  * device's, the structures themselves the host's. */
 #ifndef VQZ_CUDA_LAUNCH_H
 #define VQZ_CUDA_LAUNCH_H
+#include "cuda/area.h"
 #include "cuda/tile.h"
 #ifdef __cplusplus
 extern "C" {
@@ -31,6 +32,15 @@ int vqz_cu_encode_pass(const vqz_cu_pass *p, uint32_t positions, void *stream);
 int vqz_cu_end_slice(const vqz_cu_pass *p, void *stream);
 int vqz_cu_drop_pass(const vqz_cu_pass *p, uint32_t positions, void *stream);
 int vqz_cu_encode_end(const vqz_cu_finish *p, void *stream);
+
+/* Pixels; positions: of the largest area. */
+int vqz_cu_rows_in(const vqz_cu_rows *p, void *stream);
+int vqz_cu_pixels_in(const vqz_cu_pixels *p, uint32_t positions, void *stream);
+int vqz_cu_take_latents(const vqz_cu_pixels *p, uint32_t positions, void *stream);
+int vqz_cu_give_latents(const vqz_cu_pixels *p, uint32_t positions, void *stream);
+int vqz_cu_take_missing(const vqz_cu_pixels *p, uint32_t positions, void *stream);
+int vqz_cu_correct(const vqz_cu_pixels *p, uint32_t positions, void *stream);
+int vqz_cu_pixels_out(const vqz_cu_pixels *p, uint32_t positions, void *stream);
 
 /* tile.hash of the latents. */
 int vqz_cu_hash(const vqz_cu_batch *p, void *stream);

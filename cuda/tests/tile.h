@@ -85,17 +85,17 @@ static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint3
     vqz_analyse(&t->analysis, t->rgb, (size_t)width * 3, 0, width, height, whole, &t->analysed, &t->prior, &m->level[level]);
     memcpy(t->decoded.data, t->analysed.data, (size_t)t->h * t->w * m->C * sizeof(int16_t));
 
-    vqz_quantizer q[VQZ_MASK_STEPS];
+    vqz_quantizer q;
     vqz_arena plan = {0};
-    vqz_quantizer_layout(&q[VQZ_MASK_NEUTRAL], m, kernels, &plan);
+    vqz_quantizer_layout(&q, m, kernels, &plan);
     void *block = aligned_alloc(64, plan.used), *payload;
     plan = (vqz_arena){.base = block};
-    vqz_quantizer_layout(&q[VQZ_MASK_NEUTRAL], m, kernels, &plan);
-    vqz_quantizer_set(&q[VQZ_MASK_NEUTRAL], m->level[level].lambda);
+    vqz_quantizer_layout(&q, m, kernels, &plan);
+    vqz_quantizer_set(&q, m->level[level].lambda);
     vqz_rans_enc rans;
     vqz_rans_enc_init(&rans, &mem);
     uint8_t *coded;
-    must(vqz_latent_encode(&t->prior, &rans, (uint8_t)level, q, NULL, &t->decoded, &mem, &coded, &t->size, &e), &e);
+    must(vqz_latent_encode(&t->prior, &rans, (uint8_t)level, 0, &q, &t->decoded, &mem, &coded, &t->size, &e), &e);
     payload = malloc(t->size);
     assert_non_null(payload);
     t->payload = memcpy(payload, coded, t->size);
