@@ -30,7 +30,7 @@ for configuration in "$@"; do
     done
     conformance/run --strict "$dir/spec/decoder/vqz-spec-decoder"
     "$work/again/conformance/generate" "$dir"
-    diff -r conformance "$work/again/conformance"
+    diff -r -x __pycache__ conformance "$work/again/conformance"
     echo "$configuration: $((SECONDS - start)) s"
     rm -rf "$dir"
 done
