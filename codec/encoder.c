@@ -29,6 +29,7 @@ typedef struct worker {
 
 typedef struct tile_result {
     uint8_t *latent, *alpha, *residual;
+    uint8_t *mask[2];                        /* with residuals, of an even and an odd row: the blocks that are coded as pixels; NULL: none */
     size_t latent_size, alpha_size, residual_size;
     vqz_status status;
     vqz_error error;
@@ -80,6 +81,8 @@ static void end_picture(vqz_encoder *enc) {
             vqz_free(&enc->mem, enc->results[i].latent);
             vqz_free(&enc->mem, enc->results[i].alpha);
             vqz_free(&enc->mem, enc->results[i].residual);
+            vqz_free(&enc->mem, enc->results[i].mask[0]);
+            vqz_free(&enc->mem, enc->results[i].mask[1]);
         }
     vqz_pool_free(enc->pool);
     vqz_decoder_close(enc->check);
@@ -395,10 +398,73 @@ static vqz_status encode_exact(vqz_encoder *enc, worker *w, uint32_t tx, tile_re
     return vqz_exact_encode(&p, &w->rans, &r->latent, &r->latent_size, &r->error);
 }
 
+/* Latents of samples that take a tile's place, as if it were a picture of its own. */
+typedef struct substitute {
+    const vqz_encoder *enc;
+    worker *w;
+    uint32_t width, height;
+} substitute;
+
+static vqz_status encode_substitute(void *arg, const uint8_t *rgb, uint8_t **payload, size_t *size, vqz_error *e) {
+    const substitute *s = arg;
+    vqz_encoder enc = *s->enc;
+    worker own = *s->w;
+    tile_result r = {0};
+    void *rows, *block;
+    enc.head.width = s->width;
+    enc.head.height = s->height;
+    enc.head.tile_width = (s->width + 63) / 64 * 64;
+    enc.head.tile_height = (s->height + 63) / 64 * 64;
+    enc.head.residual = 0;
+    enc.alpha = NULL;
+    enc.first = enc.tile_row = 0;
+    own.capacity += (size_t)vqz_positions(s->height) * vqz_positions(s->width) * enc.model->C * sizeof(int16_t) + 64;
+    VQZ_TRY(vqz_alloc(s->w->rans.mem, &rows, (size_t)s->width * s->height, 3, e));
+    vqz_status status = vqz_alloc(s->w->rans.mem, &block, 1, own.capacity, e);
+    if (status == VQZ_OK) {
+        memcpy(rows, rgb, (size_t)s->width * s->height * 3);
+        enc.rgb = rows;
+        own.arena.base = block;
+        status = encode_tile(&enc, &own, 0, &r);
+        s->w->rans = own.rans;
+        vqz_free(s->w->rans.mem, block);
+        if (status != VQZ_OK) *e = r.error;
+        *payload = r.latent;
+        *size = r.latent_size;
+    }
+    vqz_free(s->w->rans.mem, rows);
+    return status;
+}
+
+/* Pixels instead of latents, where the tile looks as if they might be better and is better with them. */
+static vqz_status consider_pixels(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
+    uint32_t x, y, width, height;
+    vqz_grid_rect(&enc->head, tx, enc->tile_row, &x, &y, &width, &height);
+    const size_t row = enc->head.width;
+    const vqz_samples rgb = {enc->rgb + ((y - enc->first) * row + x) * 3, row * 3, 3};
+    uint8_t **kept = &r->mask[enc->tile_row % 2], *mask;
+    vqz_free(&enc->mem, *kept);
+    *kept = NULL;
+    if (!vqz_looks_like_screen(rgb, width, height)) return VQZ_OK;
+    substitute s = {enc, w, width, height};
+    vqz_screen t = {.model = enc->model, .rans = &w->rans, .rgb = rgb, .w = width, .h = height, .colours = vqz_is_gray(enc->head.layout) ? 1 : 3,
+                    .quality_x16 = enc->head.quality_x16, .alone = enc->grid.nx * enc->grid.ny == 1, .exact = enc->head.residual,
+                    .encode = encode_substitute, .arg = &s};
+    VQZ_TRY(vqz_model_nets(enc->model, enc->nets->kernels, VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS, &t.nets, &r->error));
+    VQZ_TRY(vqz_screen_encode(&t, &r->latent, &r->latent_size, &mask, &r->error));
+    if (!enc->head.residual) vqz_free(&enc->mem, mask);
+    else *kept = mask;
+    if (!enc->head.residual || !mask) return VQZ_OK;
+    const vqz_latents latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
+    return vqz_screen_latents(&t, r->latent, r->latent_size, &latents, &r->error);
+}
+
 static void run_tile(void *arg, size_t tx, unsigned number) {
     vqz_encoder *enc = arg;
+    worker *w = &enc->workers[number];
     tile_result *r = &enc->results[tx];
-    r->status = (enc->settings.lossless ? encode_exact : encode_tile)(enc, &enc->workers[number], (uint32_t)tx, r);
+    r->status = (enc->settings.lossless ? encode_exact : encode_tile)(enc, w, (uint32_t)tx, r);
+    if (r->status == VQZ_OK && !enc->settings.lossless) r->status = consider_pixels(enc, w, (uint32_t)tx, r);
 }
 
 static vqz_status encode_residual(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
@@ -411,9 +477,17 @@ static vqz_status encode_residual(vqz_encoder *enc, worker *w, uint32_t tx, tile
     if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
     vqz_recon_tile(&enc->pixels, &s, tx, enc->residual_row, NULL);
     size_t row = enc->head.width, layout = enc->head.layout, at = (y - enc->first) * row + x;
+    const uint8_t *mask = r->mask[enc->residual_row % 2];
+    uint32_t target = enc->target;
+    if (mask) {
+        uint64_t pixels = (uint64_t)width * height, others = pixels;
+        const vqz_samples from = {enc->rgb + at * 3, row * 3, 3}, to = {enc->pixels.band + x * layout, row * layout, layout};
+        others -= vqz_screen_show(mask, from, to, width, height, residual.colours);
+        target = (uint32_t)(target * others / pixels);       /* the error is that of the rest */
+    }
     vqz_residual_source src = {.original = {enc->rgb + at * 3, row * 3, 3}, .synthesised = {enc->pixels.band + x * layout, row * layout, layout},
                                .alpha = enc->alpha ? enc->alpha + at : NULL, .alpha_stride = row};
-    return vqz_residual_encode(&residual, &w->rans, &src, height, enc->target, &r->residual, &r->residual_size, &r->error);
+    return vqz_residual_encode(&residual, &w->rans, &src, height, target, &r->residual, &r->residual_size, &r->error);
 }
 
 static void run_residual(void *arg, size_t tx, unsigned number) {

@@ -1,4 +1,12 @@
 #include "codec/screen.h"
+#include "base/arena.h"
+#include "codec/colour.h"
+#include "codec/latent.h"
+#include "codec/palette.h"
+#include "codec/reconstruct.h"
+#include <stdlib.h>
+
+enum { BLOCK = VQZ_PIXEL_BLOCK };
 
 /* How many of the pixels that have one have the colour of the pixel to the left or above, in percent. */
 static unsigned repeated(const vqz_pixels *p) {
@@ -43,4 +51,250 @@ vqz_status vqz_exact_encode(const vqz_pixels *p, vqz_rans_enc *rans, uint8_t **o
     }
     *out = data;
     return VQZ_OK;
+}
+
+/* ---- pixels or latents ------------------------------------------------------------------------ */
+
+/* A block's pixels: how many repeat the one to the left or above, the range of green, and how many follow two of one colour by a jump. */
+typedef struct look {
+    unsigned repeated, pixels, range, jumps;
+} look;
+
+static bool same(const uint8_t *a, const uint8_t *b) { return a[0] == b[0] && a[1] == b[1] && a[2] == b[2]; }
+
+/* step: only every so many rows. */
+static look look_at(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint32_t by, uint32_t step) {
+    enum { JUMP = 32 };
+    look l = {0};
+    int low = 255, high = 0;
+    for (uint32_t y = by * BLOCK; y < h && y < (by + 1) * BLOCK; y += step) {
+        const uint8_t *p = s.data + y * s.stride + (size_t)bx * BLOCK * s.step;
+        for (uint32_t x = bx * BLOCK; x < w && x < (bx + 1) * BLOCK; x++, p += s.step) {
+            l.repeated += (x && same(p, p - s.step)) || (y && same(p, p - s.stride));
+            l.pixels++;
+            if (p[1] < low) low = p[1];
+            if (p[1] > high) high = p[1];
+            l.jumps += x > 1 && abs(p[1] - p[1 - (ptrdiff_t)s.step]) >= JUMP && same(p - s.step, p - 2 * s.step);
+        }
+    }
+    l.range = high > low ? (unsigned)(high - low) : 0;
+    return l;
+}
+
+static bool is_flat(const look *l) { return 5 * l->repeated >= 3 * l->pixels; }
+
+bool vqz_looks_like_screen(vqz_samples s, uint32_t w, uint32_t h) {
+    enum { STEP = 3, RANGE = 48, JUMPS = 2, SURE = 12, SHARE = 16 };
+    unsigned blocks = 0, sharp = 0, edged = 0;
+    for (uint32_t by = 0; by < vqz_pixel_blocks(h); by++)
+        for (uint32_t bx = 0; bx < vqz_pixel_blocks(w); bx++, blocks++) {
+            const look l = look_at(s, w, h, bx, by, STEP);
+            sharp += is_flat(&l) && l.jumps >= JUMPS;
+            edged += is_flat(&l) && l.range >= RANGE;
+        }
+    return sharp >= SURE || edged * SHARE >= blocks;
+}
+
+/* Flat blocks, and those beside text that are half flat. How many there are. */
+static uint32_t choose_blocks(const vqz_screen *t, uint8_t *mask) {
+    enum { FLAT = 1, SOME = 2, TEXT = 4 };
+    const uint32_t nx = vqz_pixel_blocks(t->w), ny = vqz_pixel_blocks(t->h);
+    uint32_t n = 0;
+    for (uint32_t by = 0; by < ny; by++)
+        for (uint32_t bx = 0; bx < nx; bx++) {
+            const look l = look_at(t->rgb, t->w, t->h, bx, by, 1);
+            mask[by * nx + bx] = (uint8_t)(is_flat(&l) ? FLAT | (l.jumps ? TEXT : 0) : 5 * l.repeated >= 2 * l.pixels ? SOME : 0);
+        }
+    for (uint32_t by = 0; by < ny; by++)
+        for (uint32_t bx = 0; bx < nx; bx++) {
+            uint8_t *m = mask + by * nx + bx;
+            for (uint32_t y = by ? by - 1 : 0; *m == SOME && y <= by + 1 && y < ny; y++)
+                for (uint32_t x = bx ? bx - 1 : 0; x <= bx + 1 && x < nx; x++)
+                    if (mask[y * nx + x] & TEXT) *m |= FLAT;
+        }
+    for (uint32_t i = 0; i < nx * ny; i++) n += mask[i] &= FLAT;
+    return n;
+}
+
+/* Squared errors of the blocks that the mask chooses. */
+static uint64_t errors(const vqz_screen *t, const uint8_t *rgb, const uint8_t *mask) {
+    const uint32_t nx = vqz_pixel_blocks(t->w);
+    uint64_t sum = 0;
+    for (uint32_t y = 0; y < t->h; y++) {
+        const uint8_t *p = t->rgb.data + y * t->rgb.stride, *chosen = mask + (size_t)(y / BLOCK) * nx;
+        for (uint32_t x = 0; x < t->w; x++, p += t->rgb.step, rgb += 3)
+            for (unsigned k = 0; chosen[x / BLOCK] && k < 3; k++) sum += (uint64_t)((p[k] - rgb[k]) * (p[k] - rgb[k]));
+    }
+    return sum;
+}
+
+/* What the latents of a payload look like, without their neighbours. */
+static vqz_status synthesise(const vqz_screen *t, const uint8_t *payload, size_t size, uint8_t *rgb, vqz_error *e) {
+    const uint32_t ph = vqz_positions(t->h), pw = vqz_positions(t->w);
+    vqz_prior prior;
+    vqz_synthesis s;
+    void *block = NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        vqz_arena a = {.base = block};
+        VQZ_TRY(vqz_prior_layout(&prior, t->model, t->nets, ph, pw, &a, e));
+        VQZ_TRY(vqz_synthesis_layout(&s, t->model, t->nets, ph, pw, &a, e));
+        if (pass) break;
+        if (a.overflow) return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a tile of %u x %u does not fit in memory", t->w, t->h);
+        VQZ_TRY(vqz_alloc(t->rans->mem, &block, a.used, 1, e));
+    }
+    const vqz_latents y = {s.latents, pw};
+    vqz_status status = vqz_latent_decode(&prior, payload, size, &y, false, NULL, e);
+    if (status == VQZ_OK) {
+        vqz_synthesise(&s, ph, pw);
+        for (uint32_t i = 0; i < t->h; i++) vqz_row_out(VQZ_RGB, s.out + (size_t)i * pw * VQZ_LATENT_STEP * 3, NULL, t->w, rgb + (size_t)i * t->w * 3);
+    }
+    vqz_free(t->rans->mem, block);
+    return status;
+}
+
+/* What latents see of blocks that they need not show: a colour that most of the block has, if one has. */
+static void blank(const vqz_screen *t, const uint8_t *mask, uint8_t *rgb) {
+    const uint32_t nx = vqz_pixel_blocks(t->w);
+    for (uint32_t by = 0; by < vqz_pixel_blocks(t->h); by++)
+        for (uint32_t bx = 0; bx < nx; bx++) {
+            if (!mask[by * nx + bx]) continue;
+            const uint32_t bottom = (by + 1) * BLOCK < t->h ? (by + 1) * BLOCK : t->h, right = (bx + 1) * BLOCK < t->w ? (bx + 1) * BLOCK : t->w;
+            uint8_t colour[3] = {0};
+            int votes = 0;
+            for (uint32_t y = by * BLOCK; y < bottom; y++)
+                for (uint32_t x = bx * BLOCK; x < right; x++) {
+                    const uint8_t *p = rgb + ((size_t)y * t->w + x) * 3;
+                    if (!votes) memcpy(colour, p, 3);
+                    votes += same(p, colour) ? 1 : -1;
+                }
+            for (uint32_t y = by * BLOCK; y < bottom; y++)
+                for (uint32_t x = bx * BLOCK; x < right; x++) memcpy(rgb + ((size_t)y * t->w + x) * 3, colour, 3);
+        }
+}
+
+/* Squared errors that a bit is worth; what photos trade at that quality. */
+static uint64_t errors_per_bit(uint32_t quality_x16) { return 7200u >> quality_x16 / 160; }
+
+typedef struct choice {
+    uint8_t *payload, *mask;
+    size_t size;
+    uint64_t cost;
+} choice;
+
+static void drop(const vqz_screen *t, choice *c) {
+    vqz_free(t->rans->mem, c->payload);
+    vqz_free(t->rans->mem, c->mask);
+    *c = (choice){0};
+}
+
+/* The tile with the blocks of c->mask as pixels. c->payload NULL: that cannot be. work: room for the tile's pixels. */
+static vqz_status try_mask(const vqz_screen *t, choice *c, bool all, uint8_t *work, vqz_error *e) {
+    vqz_memory *mem = t->rans->mem;
+    const uint32_t w = t->w, h = t->h;
+    void *pixels = NULL, *payload = NULL;
+    uint8_t *latents = NULL, head[6] = {all && t->alone ? VQZ_TILE_PIXELS : VQZ_TILE_MIXED};
+    size_t pixels_size = 0, latents_size = 0, head_size = 1;
+    for (uint32_t y = 0; y < h; y++) memcpy(work + (size_t)y * w * 3, t->rgb.data + y * t->rgb.stride, (size_t)w * 3);
+    bool fits = true;
+    if (!t->exact) VQZ_TRY(vqz_merge_colours(mem, work, w, h, c->mask, vqz_colour_tolerance(t->quality_x16), &fits, e));
+    if (!fits) return VQZ_OK;
+    c->cost += errors(t, work, c->mask);
+    const vqz_pixels p = {.samples = {work, (size_t)w * 3, 3}, .w = w, .h = h, .colours = t->colours, .mask = head[0] == VQZ_TILE_PIXELS ? NULL : c->mask};
+    vqz_status s = vqz_pixels_encode(&p, VQZ_PIXELS_MEMORY, t->rans, &pixels, &pixels_size, e);
+    if (s == VQZ_OK && head[0] == VQZ_TILE_MIXED) {
+        head_size += vqz_store_varint(head + 1, (uint32_t)pixels_size);
+        blank(t, c->mask, work);
+        s = t->encode(t->arg, work, &latents, &latents_size, e);
+    }
+    c->size = head_size + pixels_size + latents_size;
+    if (s == VQZ_OK) s = vqz_alloc(mem, &payload, c->size, 1, e);
+    if (s == VQZ_OK) {
+        c->payload = payload;
+        memcpy(c->payload, head, head_size);
+        memcpy(c->payload + head_size, pixels, pixels_size);
+        if (latents) memcpy(c->payload + head_size + pixels_size, latents, latents_size);
+        c->cost += errors_per_bit(t->quality_x16) * 8 * c->size;
+    }
+    vqz_free(mem, latents);
+    vqz_free(mem, pixels);
+    return s;
+}
+
+/* Latents against pixels for the flat blocks, and for all blocks where most are flat. */
+static vqz_status compare(const vqz_screen *t, const uint8_t *latents, size_t size, uint8_t *work, choice *best, vqz_error *e) {
+    enum { MOST = 2, NEARLY_ALL = 16 };      /* all: at least one in two; all alone: but for one in sixteen */
+    vqz_memory *mem = t->rans->mem;
+    const uint32_t blocks = vqz_pixel_blocks(t->w) * vqz_pixel_blocks(t->h);
+    void *some, *all;
+    VQZ_TRY(vqz_alloc(mem, &some, blocks, 1, e));
+    vqz_status s = vqz_alloc(mem, &all, blocks, 1, e);
+    choice c[2] = {{.mask = some}, {.mask = s == VQZ_OK ? all : NULL}};
+    const uint32_t chosen = choose_blocks(t, some);
+    const bool wanted[2] = {chosen && (blocks - chosen) * NEARLY_ALL > blocks, chosen && chosen * MOST >= blocks};
+    if (s == VQZ_OK && chosen) s = synthesise(t, latents, size, work, e);
+    if (s == VQZ_OK && chosen) {
+        memset(all, 1, blocks);
+        const uint64_t whole = errors(t, work, all);
+        c[0].cost = whole - errors(t, work, some);           /* what is left to latents has their errors */
+        best->cost = whole + errors_per_bit(t->quality_x16) * 8 * size;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (s == VQZ_OK && wanted[i]) s = try_mask(t, &c[i], i, work, e);
+        if (s == VQZ_OK && c[i].payload && c[i].cost < best->cost) {
+            choice worse = *best;
+            *best = c[i];
+            c[i] = worse;
+        }
+        drop(t, &c[i]);
+    }
+    if (s != VQZ_OK) drop(t, best);
+    return s;
+}
+
+vqz_status vqz_screen_encode(const vqz_screen *t, uint8_t **payload, size_t *size, uint8_t **mask, vqz_error *e) {
+    vqz_memory *mem = t->rans->mem;
+    void *work;
+    choice best = {0};
+    *mask = NULL;
+    VQZ_TRY(vqz_alloc(mem, &work, (size_t)t->w * t->h, 3, e));
+    vqz_status s = compare(t, *payload, *size, work, &best, e);
+    vqz_free(mem, work);
+    if (!best.payload) return s;
+    vqz_free(mem, *payload);
+    *payload = best.payload;
+    *size = best.size;
+    *mask = best.mask;
+    return VQZ_OK;
+}
+
+vqz_status vqz_screen_latents(const vqz_screen *t, const uint8_t *payload, size_t size, const vqz_latents *y, vqz_error *e) {
+    const uint32_t ph = vqz_positions(t->h), pw = vqz_positions(t->w);
+    vqz_tile_parts parts;
+    vqz_prior prior;
+    void *block = NULL;
+    VQZ_TRY(vqz_tile_split(&parts, payload, size, e));
+    if (!parts.latents) {
+        for (uint32_t i = 0; i < ph; i++) memset(y->data + i * y->stride * t->model->C, 0, (size_t)pw * t->model->C * sizeof *y->data);
+        return VQZ_OK;
+    }
+    vqz_arena a = {0};
+    VQZ_TRY(vqz_prior_layout(&prior, t->model, t->nets, ph, pw, &a, e));
+    VQZ_TRY(vqz_alloc(t->rans->mem, &block, a.used, 1, e));
+    a = (vqz_arena){.base = block};
+    vqz_status s = vqz_prior_layout(&prior, t->model, t->nets, ph, pw, &a, e);
+    if (s == VQZ_OK) s = vqz_latent_decode(&prior, parts.latents, parts.latents_size, y, false, NULL, e);
+    vqz_free(t->rans->mem, block);
+    return s;
+}
+
+uint64_t vqz_screen_show(const uint8_t *mask, vqz_samples from, vqz_samples to, uint32_t w, uint32_t h, unsigned colours) {
+    const uint32_t nx = vqz_pixel_blocks(w);
+    uint64_t n = 0;
+    for (uint32_t y = 0; y < h; y++)
+        for (uint32_t x = 0; x < w; x++) {
+            if (!mask[(size_t)(y / BLOCK) * nx + x / BLOCK]) continue;
+            memcpy(to.data + y * to.stride + x * to.step, from.data + y * from.stride + x * from.step, colours);
+            n++;
+        }
+    return n;
 }

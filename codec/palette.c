@@ -1,0 +1,111 @@
+#include "codec/palette.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 16, MOST = 1 << 13, SLOTS = 4 * MOST, AREA = 16 };
+
+typedef struct entry {
+    uint32_t colour, count, inside;          /* inside: pixels like the ones to the left and above */
+    uint32_t to;                             /* the colour that it becomes */
+} entry;
+
+typedef struct palette {
+    entry colours[MOST];
+    uint32_t n;
+    uint16_t slot[SLOTS];                    /* 1 + place in colours; 0: empty */
+    uint32_t kept[MOST], nkept;
+} palette;
+
+static uint32_t colour_of(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }
+
+/* NULL: there are too many. */
+static entry *find(palette *p, uint32_t colour) {
+    uint32_t at = colour * UINT32_C(0x9E3779B1) >> 17;
+    for (; p->slot[at]; at = (at + 1) % SLOTS)
+        if (p->colours[p->slot[at] - 1].colour == colour) return &p->colours[p->slot[at] - 1];
+    if (p->n == MOST) return NULL;
+    p->colours[p->n] = (entry){.colour = colour};
+    p->slot[at] = (uint16_t)++p->n;
+    return &p->colours[p->n - 1];
+}
+
+static int frequent_first(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    if (x->count != y->count) return x->count < y->count ? 1 : -1;
+    return x->colour < y->colour ? -1 : x->colour > y->colour;
+}
+
+static unsigned distance(uint32_t a, uint32_t b) {
+    unsigned most = 0;
+    for (int shift = 0; shift < 24; shift += 8) {
+        int d = abs((int)(a >> shift & 255) - (int)(b >> shift & 255));
+        if ((unsigned)d > most) most = (unsigned)d;
+    }
+    return most;
+}
+
+/* Sorts the colours; their slots are void then. */
+static void merge(palette *p, unsigned tolerance) {
+    qsort(p->colours, p->n, sizeof *p->colours, frequent_first);
+    for (uint32_t i = 0; i < p->n; i++) {
+        entry *c = &p->colours[i];
+        unsigned best = (2 * c->inside > c->count ? tolerance / AREA : tolerance) + 1;
+        c->to = c->colour;
+        for (uint32_t k = 0; k < p->nkept; k++) {
+            unsigned d = distance(c->colour, p->kept[k]);
+            if (d >= best) continue;
+            best = d;
+            c->to = p->kept[k];
+        }
+        if (c->to == c->colour) p->kept[p->nkept++] = c->colour;
+    }
+    memset(p->slot, 0, sizeof p->slot);
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint32_t at = p->colours[i].colour * UINT32_C(0x9E3779B1) >> 17;
+        while (p->slot[at]) at = (at + 1) % SLOTS;
+        p->slot[at] = (uint16_t)(i + 1);
+    }
+}
+
+static bool count(palette *p, const uint8_t *rgb, uint32_t w, uint32_t h, const uint8_t *mask) {
+    const uint32_t nx = (w + BLOCK - 1) / BLOCK;
+    for (uint32_t y = 0; y < h; y++) {
+        entry *last = NULL;
+        for (uint32_t x = 0; x < w; x++) {
+            const uint8_t *at = rgb + ((size_t)y * w + x) * 3;
+            if (!mask[y / BLOCK * nx + x / BLOCK]) {
+                last = NULL;
+                continue;
+            }
+            const uint32_t colour = colour_of(at);
+            const bool left = last && last->colour == colour;
+            if (!left) last = find(p, colour);
+            if (!last) return false;
+            last->count++;
+            last->inside += left && y && colour_of(at - (size_t)w * 3) == colour;
+        }
+    }
+    return true;
+}
+
+vqz_status vqz_merge_colours(vqz_memory *mem, uint8_t *rgb, uint32_t w, uint32_t h, const uint8_t *mask, unsigned tolerance, bool *fits, vqz_error *e) {
+    const uint32_t nx = (w + BLOCK - 1) / BLOCK;
+    void *block;
+    VQZ_TRY(vqz_alloc(mem, &block, 1, sizeof(palette), e));
+    palette *p = block;
+    *fits = count(p, rgb, w, h, mask);
+    if (*fits) {
+        merge(p, tolerance);
+        for (uint32_t y = 0; y < h; y++)
+            for (uint32_t x = 0; x < w; x++) {
+                uint8_t *at = rgb + ((size_t)y * w + x) * 3;
+                if (!mask[y / BLOCK * nx + x / BLOCK]) continue;
+                const uint32_t to = find(p, colour_of(at))->to;
+                for (int k = 0; k < 3; k++) at[k] = (uint8_t)(to >> 8 * k);
+            }
+    }
+    vqz_free(mem, block);
+    return VQZ_OK;
+}
+
+unsigned vqz_colour_tolerance(uint32_t quality_x16) { return quality_x16 >= 80 * 16 ? 0 : (80 * 16 - quality_x16) / 32; }
