@@ -11,6 +11,7 @@
 #include "codec/residual.h"
 #include "codec/screen.h"
 #include "codec/settings.h"
+#include "codec/steps.h"
 #include "format/buffer.h"
 #include "format/format.h"
 #include <string.h>
@@ -54,7 +55,8 @@ struct vqz_encoder {
     vqz_head head;
     vqz_grid grid;
     uint32_t level, lambda, target;          /* target: of the residuals */
-    vqz_quantizer quantizer[VQZ_MASK_STEPS]; /* for that lambda; with VQZ_TUNE_PSNR the neutral one alone */
+    vqz_quantizer quantizer;                 /* for that lambda */
+    uint8_t unit;                            /* rows of a step; 0: no steps */
     uint32_t tile_row, residual_row;         /* next to be coded */
     vqz_recon pixels;                  /* laid out where there are residuals */
     vqz_pool *pool;
@@ -166,11 +168,10 @@ static void choose_tiles(vqz_encoder *enc, const vqz_image_info *info) {
 
 /* A worker's memory for one tile of h x w pixels. With residuals the latents are kept with the picture instead. */
 static vqz_status layout_tile(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y,
-                              uint8_t **steps, vqz_synthesis *s, vqz_refine *refine, vqz_error *e) {
+                              vqz_synthesis *s, vqz_refine *refine, vqz_error *e) {
     uint32_t ph = vqz_positions(h), pw = vqz_positions(w);
     y->stride = pw;
     if (!enc->head.residual) VQZ_TAKE(a, y->data, (size_t)ph * pw * enc->model->C);
-    *steps = enc->settings.tune == VQZ_TUNE_VISUAL ? vqz_take(a, (size_t)ph * pw, 1) : NULL;
     VQZ_TRY(vqz_prior_layout(prior, enc->model, enc->nets, ph, pw, a, e));
     const uint32_t ring = 2 * VQZ_ANALYSIS_RING;
     if (enc->correct || enc->rounds) VQZ_TRY(vqz_synthesis_layout(s, enc->model, enc->nets, ph + ring, pw + ring, a, e));
@@ -184,14 +185,11 @@ static vqz_status layout_residual(vqz_encoder *enc, vqz_arena *a, uint32_t h, ui
     return vqz_recon_work(&enc->pixels, h, w, s, a, e);
 }
 
-static bool uses_step(const vqz_encoder *enc, unsigned step) { return enc->settings.tune == VQZ_TUNE_VISUAL || step == VQZ_MASK_NEUTRAL; }
-
 static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_bytes) {
     unsigned n = vqz_pool_size(enc->pool);
     VQZ_TAKE(a, enc->workers, n);
     VQZ_TAKE(a, enc->results, enc->grid.nx);
-    for (unsigned i = 0; i < VQZ_MASK_STEPS; i++)
-        if (uses_step(enc, i) && enc->nets) vqz_quantizer_layout(&enc->quantizer[i], enc->model, enc->nets->kernels, a);
+    if (enc->nets) vqz_quantizer_layout(&enc->quantizer, enc->model, enc->nets->kernels, a);
     VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
     if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
     if (enc->head.residual) vqz_recon_layout(&enc->pixels, a);
@@ -210,14 +208,13 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents y;
-    uint8_t *steps;
     vqz_refine refine;
     vqz_synthesis s;
     vqz_residual r;
     VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, enc->settings.threads, enc->grid.nx, e));
     uint32_t h = enc->pixels.max_h, w = enc->pixels.max_w, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
     enc->capacity = rows < enc->head.height ? rows : enc->head.height;
-    if (!enc->settings.lossless) VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &steps, &s, &refine, e));
+    if (!enc->settings.lossless) VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &s, &refine, e));
     if (enc->head.residual) VQZ_TRY(layout_residual(enc, &residual, h, w, &s, &r, e));
     tile.overflow |= residual.overflow;
     if (residual.used > tile.used) tile.used = residual.used;
@@ -228,8 +225,7 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     VQZ_TRY(vqz_alloc(&enc->mem, &enc->block, all.used, 1, e));
     all = (vqz_arena){.base = enc->block};
     VQZ_TRY(layout_picture(enc, &all, tile.used));
-    for (unsigned i = 0; i < VQZ_MASK_STEPS; i++)
-        if (uses_step(enc, i) && enc->nets) vqz_quantizer_set(&enc->quantizer[i], vqz_masked_lambda(enc->lambda, i));
+    if (enc->nets) vqz_quantizer_set(&enc->quantizer, enc->lambda);
     return VQZ_OK;
 }
 
@@ -289,6 +285,7 @@ static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, const vqz_
     enc->target = enc->settings.lossless ? 0 : vqz_residual_target(q16);
     enc->head.residual = enc->target != 0;
     choose_level(enc, q16);
+    enc->unit = enc->settings.tune == VQZ_TUNE_VISUAL ? (uint8_t)vqz_step_unit(enc->model) : 0;
     choose_tiles(enc, info);
     VQZ_TRY(plan(enc, e));
     if (enc->settings.pixel_hash) VQZ_TRY(open_check(enc, e));
@@ -352,6 +349,14 @@ vqz_status vqz_encoder_end_sequence(vqz_encoder *enc) {
     return VQZ_OK;
 }
 
+/* Whether any of a tile's steps is not 0: if none is, the file says nothing of them. */
+static bool has_steps(const vqz_prior *p) {
+    const uint32_t n = vqz_step_blocks(p->h) * vqz_step_blocks(p->w);
+    for (uint32_t i = 0; i < n; i++)
+        if (p->steps[i]) return true;
+    return false;
+}
+
 static vqz_status encode_alpha(vqz_encoder *enc, uint32_t x, uint32_t y, uint32_t width, uint32_t height, tile_result *r) {
     if (!enc->alpha) return VQZ_OK;
     const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
@@ -364,27 +369,26 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents latents;
-    uint8_t *steps;
     vqz_synthesis synthesis;
     vqz_refine refine;
     vqz_arena a = {.base = w->arena.base};
-    const vqz_level *level = &enc->model->level[enc->level];
-    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &steps, &synthesis, &refine, &r->error));
+    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &synthesis, &refine, &r->error));
     if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
     VQZ_TRY(encode_alpha(enc, x, y, width, height, r));
     if (enc->head.residual) latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
     vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(width), vqz_positions(height)};
-    vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, level);
+    vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, &enc->model->level[enc->level]);
     if (enc->correct) vqz_analysis_correct(&an, &synthesis, enc->head.width, enc->head.height, rect, &latents);
     const uint8_t *rgb = enc->rgb + ((size_t)(y - enc->first) * enc->head.width + x) * 3;
-    if (steps) vqz_masking(rgb, (size_t)enc->head.width * 3, width, height, steps);
+    if (enc->unit) vqz_masking(rgb, (size_t)enc->head.width * 3, width, height, prior.steps);
+    const uint8_t unit = enc->unit && has_steps(&prior) ? enc->unit : 0;
     if (!enc->rounds)
-        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, enc->quantizer, steps, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
+        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, unit, &enc->quantizer, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
     const vqz_refine_tile t = {
         .rgb = rgb, .stride = (size_t)enc->head.width * 3,
         .width = width, .height = height, .h = rect.h, .w = rect.w,
-        .left = x > 0, .top = y > 0, .right = x + width < enc->head.width, .bottom = y + height < enc->head.height, .steps = steps};
-    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, enc->quantizer, &latents, &enc->mem,
+        .left = x > 0, .top = y > 0, .right = x + width < enc->head.width, .bottom = y + height < enc->head.height, .unit = unit, .steps = prior.steps};
+    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, &enc->quantizer, &latents, &enc->mem,
                              &r->latent, &r->latent_size, &r->error);
 }
 

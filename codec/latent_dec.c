@@ -1,4 +1,5 @@
 #include "codec/latent.h"
+#include "codec/steps.h"
 
 static uint32_t get_symbol(vqz_rans_dec *d, const vqz_codebook *b, const vqz_symbol_observer *observer) {
     uint32_t symbol = vqz_rans_get(d, &b->table);
@@ -38,12 +39,12 @@ static void decode_residuals(const vqz_model *m, vqz_rans_dec *d, const uint8_t 
 static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned pass, int32_t bias, const vqz_latents *y,
                         const vqz_symbol_observer *observer) {
     const vqz_model *m = p->m;
-    const vqz_level *level = p->level;
     const uint32_t first = m->slice_start[slice], c = m->slice[slice];
     uint8_t rung[VQZ_MAX_CHANNELS];
     int32_t r[VQZ_MAX_CHANNELS];
     for (uint32_t i = 0; i < p->count[pass]; i++) {
         const int16_t *heads = p->heads + (size_t)i * 2 * c;
+        const vqz_level *level = vqz_level_at(p, p->position[pass][i]);
         p->loops->rungs(m, level, first, c, heads, bias, rung);
         decode_residuals(m, d, rung, c, r, observer);
         int16_t *out = vqz_latent_at(p, y, p->position[pass][i]) + first;
@@ -75,9 +76,9 @@ vqz_status vqz_latent_decode(vqz_prior *p, const uint8_t *data, size_t size, con
     vqz_rans_dec d;
     VQZ_TRY(vqz_rans_dec_init(&d, h.lanes, words, h.words, raw, (size_t)(data + size - raw), e));
 
-    const vqz_level *level = &p->m->level[h.level];
-    decode_hyper(p, &d, level);
-    vqz_prior_hyper(p, level);
+    vqz_steps_walk(p, NULL, &d, h.level, h.unit);
+    decode_hyper(p, &d, &p->m->level[h.level]);
+    vqz_prior_hyper(p, h.level);
     for (uint32_t i = 0; i < p->m->S && !d.failed; i++)
         for (unsigned pass = 0; pass < 2 && !d.failed; pass++) {
             vqz_prior_predict(p, i, pass);

@@ -1,5 +1,5 @@
 #include "codec/latent.h"
-#include "codec/masking.h"
+#include "codec/steps.h"
 #include <string.h>
 
 /* Below this many symbols' worth of words one lane is used: its state costs 4 bytes instead of 16. */
@@ -42,14 +42,8 @@ static unsigned encode_two(const vqz_quantizer *q, vqz_rans_enc *rans, uint32_t 
     return 2;
 }
 
-/* The quantizer of a position. */
-static const vqz_quantizer *quantizer_at(const vqz_quantizer *q, const uint8_t *steps, uint32_t position) {
-    return q + (steps ? steps[position] : VQZ_MASK_NEUTRAL);
-}
-
 /* One pass of one slice: latents -> symbols, and the latents as the decoder will see them. Returns whether any residual is not its book's zero. */
-static bool encode_pass(vqz_prior *p, const vqz_quantizer *quantizers, const uint8_t *steps, vqz_rans_enc *rans, uint32_t slice, unsigned pass, int32_t bias,
-                        const vqz_latents *y) {
+static bool encode_pass(vqz_prior *p, const vqz_quantizer *q, vqz_rans_enc *rans, uint32_t slice, unsigned pass, int32_t bias, const vqz_latents *y) {
     const vqz_model *m = p->m;
     const uint32_t first = m->slice_start[slice], c = m->slice[slice];
     bool any = false;
@@ -58,9 +52,9 @@ static bool encode_pass(vqz_prior *p, const vqz_quantizer *quantizers, const uin
     for (uint32_t i = 0; i < p->count[pass]; i++) {
         const int16_t *heads = p->heads + (size_t)i * 2 * c;
         int16_t *v = vqz_latent_at(p, y, p->position[pass][i]) + first;
-        const vqz_quantizer *q = quantizer_at(quantizers, steps, p->position[pass][i]);
-        p->loops->rungs(m, p->level, first, c, heads, bias, rung);
-        p->loops->residuals(m, p->level, first, c, heads, v, r);
+        const vqz_level *level = vqz_level_at(p, p->position[pass][i]);
+        p->loops->rungs(m, level, first, c, heads, bias, rung);
+        p->loops->residuals(m, level, first, c, heads, v, r);
         uint32_t *to = vqz_rans_room(rans, c);
         if (!to) return any;                 /* reported by vqz_rans_finish */
         for (uint32_t k = 0; k < c; k += 2) {
@@ -74,24 +68,24 @@ static bool encode_pass(vqz_prior *p, const vqz_quantizer *quantizers, const uin
             }
         }
         rans->count = (size_t)(to - rans->symbols);
-        p->loops->reconstruct(m, p->level, first, c, heads, r, v);
+        p->loops->reconstruct(m, level, first, c, heads, r, v);
     }
     return any;
 }
 
 /* A bias for the slice's rungs, from its anchors: where residuals are more than twice as large as the rungs say (text, hard edges),
  * the smallest bias that brings the expectation near. */
-static int32_t choose_bias(const vqz_prior *p, const vqz_quantizer *quantizers, const uint8_t *steps, uint32_t slice, const vqz_latents *y) {
+static int32_t choose_bias(const vqz_prior *p, const vqz_quantizer *q, uint32_t slice, const vqz_latents *y) {
     const vqz_model *m = p->m;
     uint32_t first = m->slice_start[slice], c = m->slice[slice];
     uint64_t found = 0, count[VQZ_MAX_RUNGS] = {0}, zeros[VQZ_MAX_RUNGS] = {0};
     uint8_t rung[VQZ_MAX_CHANNELS];
     int32_t r[VQZ_MAX_CHANNELS];
     for (uint32_t i = 0; i < p->count[0]; i++) {
-        const vqz_quantizer *q = quantizer_at(quantizers, steps, p->position[0][i]);
+        const vqz_level *level = vqz_level_at(p, p->position[0][i]);
         const int16_t *heads = p->heads + (size_t)i * 2 * c;
-        p->loops->rungs(m, p->level, first, c, heads, 0, rung);
-        p->loops->residuals(m, p->level, first, c, heads, vqz_latent_at(p, y, p->position[0][i]) + first, r);
+        p->loops->rungs(m, level, first, c, heads, 0, rung);
+        p->loops->residuals(m, level, first, c, heads, vqz_latent_at(p, y, p->position[0][i]) + first, r);
         for (uint32_t k = 0; k < c; k++) {
             const uint32_t g = rung[k];
             count[g]++;
@@ -133,13 +127,13 @@ static void encode_hyper(vqz_prior *p, vqz_rans_enc *rans, const vqz_level *leve
 }
 
 /* A slice all of whose symbols mean "nothing" is left out. Its latents are then the means, so it is predicted once more. */
-static void encode_slice(vqz_prior *p, const vqz_quantizer *q, const uint8_t *steps, vqz_rans_enc *rans, uint32_t i, const vqz_latents *y, vqz_latent_head *h) {
+static void encode_slice(vqz_prior *p, const vqz_quantizer *q, vqz_rans_enc *rans, uint32_t i, const vqz_latents *y, vqz_latent_head *h) {
     size_t before = rans->count;
     bool any = false;
     for (unsigned pass = 0; pass < 2; pass++) {
         vqz_prior_predict(p, i, pass);
-        if (pass == 0) h->bias[i] = (int8_t)choose_bias(p, q, steps, i, y);
-        any |= encode_pass(p, q, steps, rans, i, pass, h->bias[i] * 256, y);
+        if (pass == 0) h->bias[i] = (int8_t)choose_bias(p, q, i, y);
+        any |= encode_pass(p, q, rans, i, pass, h->bias[i] * 256, y);
         vqz_prior_commit(p, i, pass, y);
     }
     if (any) {
@@ -155,14 +149,14 @@ static void encode_slice(vqz_prior *p, const vqz_quantizer *q, const uint8_t *st
     }
 }
 
-vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level_index, const vqz_quantizer *q, const uint8_t *steps, const vqz_latents *y,
+vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level, uint8_t unit, const vqz_quantizer *q, const vqz_latents *y,
                              vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e) {
-    const vqz_level *level = &p->m->level[level_index];
-    vqz_latent_head h = {.level = level_index};
+    vqz_latent_head h = {.level = level, .unit = unit};
     vqz_rans_enc_reset(rans);
-    encode_hyper(p, rans, level);
+    vqz_steps_walk(p, rans, NULL, level, unit);
+    encode_hyper(p, rans, &p->m->level[level]);
     vqz_prior_hyper(p, level);
-    for (uint32_t i = 0; i < p->m->S; i++) encode_slice(p, q, steps, rans, i, y, &h);
+    for (uint32_t i = 0; i < p->m->S; i++) encode_slice(p, q, rans, i, y, &h);
     h.hash = vqz_latents_hash(p, y);
 
     const uint8_t *words, *raw;

@@ -2,10 +2,10 @@
 #include "base/ilog2.h"
 #include <string.h>
 
-/* Activity is the mean absolute difference of neighbouring samples of luma in an 8 x 8 block; of the four in a block the logarithms are
- * averaged, so that a flat part counts. In units of 1/64 sample, with half a sample on top; at NEUTRAL lambda stays as it is, and it grows with the
- * square root. Tried on photos by SSIMULACRA2 and butteraugli: larger exponents save more by these and lose PSNR. */
-enum { BLOCK = 16, PART = 8, UNIT = 64, FLOOR = UNIT / 2, NEUTRAL = 3 * UNIT, ONE = 1 << 12 };
+/* Activity is the mean absolute difference of neighbouring samples of luma in an 8 x 8 block; of those in a block the logarithms are
+ * averaged, so that a flat part counts. In units of 1/64 sample, with half a sample on top; at NEUTRAL the step stays as it is, and it grows with the
+ * square root (training/EXPERIMENTS.md). */
+enum { BLOCK = 32, PART = 8, UNIT = 64, FLOOR = UNIT / 2, NEUTRAL = 9 * UNIT / 2, ONE = 1 << 12 };
 
 typedef int16_t row __attribute__((vector_size(2 * PART)));
 
@@ -38,7 +38,7 @@ static uint32_t activity(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t
     return FLOOR + (pairs ? sum * (UNIT / 4) / pairs : 0);
 }
 
-static uint8_t step_of(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t h) {
+static int8_t step_of(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t h) {
     uint32_t sum = 0, parts = 0;
     for (uint32_t y = 0; y < h; y += PART)
         for (uint32_t x = 0; x < w; x += PART) {
@@ -47,18 +47,12 @@ static uint8_t step_of(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t h
         }
     /* half the logarithm, in half octaves: the logarithm itself */
     const int32_t octaves = (int32_t)(sum / parts) - (int32_t)vqz_ilog2_q12(NEUTRAL);
-    const int32_t step = VQZ_MASK_NEUTRAL + ((octaves + ONE / 2) >> 12);
-    return (uint8_t)(step < 0 ? 0 : step >= VQZ_MASK_STEPS ? VQZ_MASK_STEPS - 1 : step);
+    const int32_t coarser = (octaves + ONE / 2) >> 12;
+    return (int8_t)(coarser < -VQZ_MASK_MOST ? VQZ_MASK_MOST : coarser > VQZ_MASK_MOST ? -VQZ_MASK_MOST : -coarser);
 }
 
-void vqz_masking(const uint8_t *rgb, size_t stride, uint32_t width, uint32_t height, uint8_t *steps) {
+void vqz_masking(const uint8_t *rgb, size_t stride, uint32_t width, uint32_t height, int8_t *steps) {
     for (uint32_t y = 0; y < height; y += BLOCK)
         for (uint32_t x = 0; x < width; x += BLOCK)
             *steps++ = step_of(rgb + y * stride + 3 * (size_t)x, stride, width - x < BLOCK ? width - x : BLOCK, height - y < BLOCK ? height - y : BLOCK);
-}
-
-uint32_t vqz_masked_lambda(uint32_t lambda, unsigned step) {
-    static const uint32_t factor[VQZ_MASK_STEPS] = {      /* round(4096 * 2^((s - 4) / 2)) */
-        1024, 1448, 2048, 2896, 4096, 5793, 8192, 11585, 16384};
-    return (uint32_t)(((uint64_t)lambda * factor[step] + ONE / 2) >> 12);
 }

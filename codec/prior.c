@@ -41,6 +41,8 @@ vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *ne
     VQZ_TRY(scratch_size(p, &scratch, e));
     VQZ_TAKE(a, p->position[0], p->count[0]);
     VQZ_TAKE(a, p->position[1], p->count[1]);
+    VQZ_TAKE(a, p->steps, (size_t)vqz_step_blocks(h) * vqz_step_blocks(w));
+    VQZ_TAKE(a, p->rows, n);
     VQZ_TAKE(a, p->z, nz * m->Z);
     VQZ_TAKE(a, p->heads, (size_t)p->count[0] * 2 * m->max_slice);
     VQZ_TAKE(a, p->hyper_in, nz * (m->Z + m->F));
@@ -63,10 +65,10 @@ vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *ne
     return VQZ_OK;
 }
 
-void vqz_prior_hyper(vqz_prior *p, const vqz_level *level) {
+void vqz_prior_hyper(vqz_prior *p, uint32_t row) {
     const vqz_model *m = p->m;
+    const vqz_level *level = &m->level[p->level = row];
     size_t nz = (size_t)p->zh * p->zw, in = m->Z + m->F;
-    p->level = level;
     unsigned s = m->zinv_shift;
     for (size_t i = 0; i < nz; i++) {
         for (uint32_t c = 0; c < m->Z; c++) {

@@ -17,10 +17,12 @@ typedef struct vqz_prior {
     const vqz_model *m;
     const vqz_nets *nets;
     const vqz_loops *loops;
-    const vqz_level *level;      /* set by vqz_prior_hyper */
+    uint32_t level;              /* the tile's row; set by vqz_prior_hyper */
     uint32_t h, w, zh, zw;       /* latent and hyper-latent positions */
     uint32_t count[2];           /* positions of each pass */
     uint32_t *position[2];       /* their index y * w + x, ascending */
+    int8_t *steps;               /* of blocks (codec/steps.h), filled by the caller where its tile has them */
+    uint8_t *rows;               /* row of the level table at every position, filled by the caller */
     int32_t *z;                  /* [Z][zh * zw], filled by the caller before vqz_prior_hyper */
     int16_t *heads;              /* [count][2 * slice]: result of vqz_prior_predict: means, then log-scales */
     /* working memory */
@@ -33,7 +35,7 @@ typedef struct vqz_prior {
 /* Lays a prior for a tile of h x w latent positions out in the arena. */
 vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *a, vqz_error *e);
 /* Hyper-latents p->z at a level -> the features that every context sees. */
-void vqz_prior_hyper(vqz_prior *p, const vqz_level *level);
+void vqz_prior_hyper(vqz_prior *p, uint32_t level);
 /* Means and log-scales at the positions of a pass, into p->heads. */
 void vqz_prior_predict(vqz_prior *p, uint32_t slice, unsigned pass);
 /* The slice's latents at the positions of a pass are now final: later predictions see them. */
@@ -52,6 +54,13 @@ static inline const vqz_codebook *vqz_pair_book(const vqz_model *m, uint32_t a, 
 static inline int16_t vqz_reconstruct(const vqz_model *m, const vqz_level *level, uint32_t c, int32_t mean, int32_t residual) {
     return (int16_t)vqz_latent_of(mean, residual, level->inv[c], m->inv_shift);
 }
+
+/* Blocks of positions that share a step, along one side of a tile. */
+enum { VQZ_STEP_BLOCK = 2 };
+static inline uint32_t vqz_step_blocks(uint32_t positions) { return (positions + VQZ_STEP_BLOCK - 1) / VQZ_STEP_BLOCK; }
+
+/* What quantizes at a position. */
+static inline const vqz_level *vqz_level_at(const vqz_prior *p, uint32_t position) { return &p->m->level[p->rows[position]]; }
 
 /* Position of a latent of a pass in its plane. */
 static inline int16_t *vqz_latent_at(const vqz_prior *p, const vqz_latents *y, uint32_t position) {

@@ -1,10 +1,9 @@
 #include "codec/refine.h"
 #include "base/bytes.h"
-#include "codec/masking.h"
 #include <math.h>
 #include <string.h>
 
-enum { STEP = VQZ_LATENT_STEP, UNIT = 1 << 16 };
+enum { STEP = VQZ_LATENT_STEP };
 
 unsigned vqz_refine_rounds(int32_t effort) {
     static const uint8_t rounds[10] = {0, 0, 0, 0, 0, 1, 3, 6, 12, 24};
@@ -103,6 +102,7 @@ static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latent
     for (uint32_t y = 0; y < t->height; y++) {
         const int16_t *got = s->out + (size_t)y * wide;
         float *to = f->pixels + (size_t)y * wide;
+        const int8_t *steps = t->steps + (size_t)(y / (STEP * VQZ_STEP_BLOCK)) * vqz_step_blocks(t->w);
         for (uint32_t x = 0; x < t->w; x++) {
             if (at_seam(t, r->m->synthesis_ring, y / STEP, x)) continue;
             const uint32_t end = (x + 1 < t->w ? (x + 1) * STEP : t->width) * 3;
@@ -113,7 +113,7 @@ static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latent
                 block += (uint64_t)(int64_t)(d * d);
                 to[i] = 2 * (float)(v - (want << VQZ_PIXEL_BITS));
             }
-            sum += (double)block * (t->steps ? (double)UNIT / vqz_masked_lambda(UNIT, t->steps[y / STEP * t->w + x]) : 1);
+            sum += (double)block * (t->unit ? exp2(0.5 * steps[x / VQZ_STEP_BLOCK]) : 1);
         }
     }
     return sum;
@@ -145,7 +145,7 @@ vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_ti
                              const vqz_latents *y, vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e) {
     const vqz_refiner *r = f->shared;
     const size_t row = (size_t)t->w * r->m->C, plane = y->stride * r->m->C;
-    const double per_byte = 8 * ldexp(q[VQZ_MASK_NEUTRAL].lambda, -16) * step_error(r, &r->m->level[level]);
+    const double per_byte = 8 * ldexp(q->lambda, -16) * step_error(r, &r->m->level[level]);
     double least = INFINITY;
     *out = NULL;
     copy_latents(f->target, row, y->data, plane, t->h, row);
@@ -153,7 +153,7 @@ vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_ti
         uint8_t *made;
         size_t n;
         copy_latents(y->data, plane, f->target, row, t->h, row);
-        VQZ_TRY(vqz_latent_encode(p, rans, level, q, t->steps, y, mem, &made, &n, e));
+        VQZ_TRY(vqz_latent_encode(p, rans, level, t->unit, q, y, mem, &made, &n, e));
         const double cost = error_of(f, t, y) + per_byte * (double)n;
         if (cost < least) {
             least = cost;

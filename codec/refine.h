@@ -37,7 +37,8 @@ typedef struct vqz_refine_tile {
     uint32_t width, height;      /* pixels */
     uint32_t h, w;               /* positions */
     bool left, top, right, bottom;
-    const uint8_t *steps;        /* as for vqz_latent_encode */
+    uint8_t unit;                /* as for vqz_latent_encode; each step is half an octave of lambda */
+    const int8_t *steps;         /* the prior's */
 } vqz_refine_tile;
 /* vqz_latent_encode, repeated: rounds + 1 times, the cheapest kept. */
 vqz_status vqz_refine_encode(vqz_refine *f, unsigned rounds, const vqz_refine_tile *t, vqz_prior *p, vqz_rans_enc *rans, uint8_t level, const vqz_quantizer *q,

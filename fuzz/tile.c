@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "codec/latent.h"
 #include "codec/reconstruct.h"
+#include "codec/steps.h"
 #include "format/grid.h"
 #include <stdlib.h>
 
@@ -62,11 +63,12 @@ static void put_slice(fuzz_bytes *in, vqz_rans_enc *enc, vqz_prior *p, uint32_t 
     for (uint32_t i = 0; i < p->count[pass]; i++) {
         const int16_t *mean = p->heads + (size_t)i * 2 * n, *ls = mean + n;
         int16_t *latent = vqz_latent_at(p, y, p->position[pass][i]) + first;
+        const vqz_level *level = vqz_level_at(p, p->position[pass][i]);
         for (uint32_t c = 0; c < n; c += 2) {
             int32_t r[2];
-            put_pair(in, enc, m, rung_of(m, p->level, first + c, ls[c], bias), rung_of(m, p->level, first + c + 1, ls[c + 1], bias), r);
-            latent[c] = vqz_reconstruct(m, p->level, first + c, mean[c], r[0]);
-            latent[c + 1] = vqz_reconstruct(m, p->level, first + c + 1, mean[c + 1], r[1]);
+            put_pair(in, enc, m, rung_of(m, level, first + c, ls[c], bias), rung_of(m, level, first + c + 1, ls[c + 1], bias), r);
+            latent[c] = vqz_reconstruct(m, level, first + c, mean[c], r[0]);
+            latent[c + 1] = vqz_reconstruct(m, level, first + c + 1, mean[c + 1], r[1]);
         }
     }
 }
@@ -89,6 +91,7 @@ static void choose_head(fuzz_bytes *in, const vqz_model *m, vqz_latent_head *hea
     head->mask = (uint16_t)((1u << m->S) - 1);
     if (flags & 4) head->mask &= (uint16_t)(fuzz_byte(in) | fuzz_byte(in) << 8);
     for (uint32_t i = 0; (flags & 8) && i < m->S; i++) head->bias[i] = (int8_t)fuzz_byte(in);
+    if (flags & 16) head->unit = (uint8_t)(1 + fuzz_below(in, 255));
 }
 
 bool fuzz_make_tile(vqz_model *m, uint32_t h, uint32_t w, fuzz_bytes *in, vqz_buffer *out) {
@@ -112,9 +115,10 @@ bool fuzz_make_tile(vqz_model *m, uint32_t h, uint32_t w, fuzz_bytes *in, vqz_bu
     VQZ_TAKE(&fill, y.data, (size_t)ph * pw * m->C);
     vqz_rans_enc_init(&enc, out->mem);
     choose_head(in, m, &head);
-    const vqz_level *level = &m->level[head.level];
-    put_hyper(in, &enc, &p, level);
-    vqz_prior_hyper(&p, level);
+    for (uint32_t i = 0; head.unit && i < vqz_step_blocks(ph) * vqz_step_blocks(pw); i++) p.steps[i] = (int8_t)((int)fuzz_below(in, 2 * VQZ_STEP_MOST + 1) - VQZ_STEP_MOST);
+    vqz_steps_walk(&p, &enc, NULL, head.level, head.unit);
+    put_hyper(in, &enc, &p, &m->level[head.level]);
+    vqz_prior_hyper(&p, head.level);
     for (uint32_t i = 0; i < m->S; i++)
         for (unsigned pass = 0; pass < 2; pass++) {
             vqz_prior_predict(&p, i, pass);

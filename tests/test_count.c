@@ -14,6 +14,7 @@ static vqz_model *model;
 static bytes encode(float quality, test_picture kind) {
     vqz_settings s;
     vqz_settings_init(&s);
+    s.tune = VQZ_TUNE_PSNR;                  /* steps are no symbols of a codebook */
     s.threads = 1;
     s.quality = quality;
     s.tile_size = TILE;

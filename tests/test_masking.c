@@ -1,4 +1,4 @@
-/* Steps of lambda by how busy a block is. */
+/* Steps by how busy a block is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,8 +18,9 @@ static uint8_t *stripes(uint32_t w, uint32_t h, uint32_t period, int height) {
     return p;
 }
 
-static uint8_t one(uint32_t w, uint32_t h, uint32_t period, int height) {
-    uint8_t *p = stripes(w, h, period, height), step;
+static int8_t one(uint32_t w, uint32_t h, uint32_t period, int height) {
+    uint8_t *p = stripes(w, h, period, height);
+    int8_t step;
     vqz_masking(p, (size_t)w * 3, w, h, &step);
     free(p);
     return step;
@@ -27,15 +28,16 @@ static uint8_t one(uint32_t w, uint32_t h, uint32_t period, int height) {
 
 static void test_steps(void **state) {
     (void)state;
-    /* mean differences 0, 1.25, 2.5, 5, 10, 40: log2((d + 0.5) / 3) is -2.58, -0.78, 0, 0.87, 1.81, 3.75 */
-    static const struct { int height; uint8_t step; } cases[] = {{0, 1}, {3, 3}, {5, 4}, {10, 5}, {20, 6}, {80, 8}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_int_equal(one(16, 16, 1, cases[i].height * 15 / 14), cases[i].step);
+    /* mean differences 0, 1.25, 2.5, 5, 10, 40: log2((d + 0.5) / 4.5) is -3.17, -1.36, -0.58, 0.29, 1.22, 3.17 */
+    static const struct { int height, step; } cases[] = {{0, 3}, {3, 1}, {5, 1}, {10, 0}, {20, -1}, {80, -3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_int_equal(one(32, 32, 1, cases[i].height * 15 / 14), cases[i].step);
     /* one busy quarter does not hide errors in three flat ones */
-    uint8_t *p = stripes(16, 16, 0, 0), step;
+    uint8_t *p = stripes(16, 16, 0, 0);
+    int8_t step;
     for (uint32_t y = 0; y < 8; y++)
         for (uint32_t x = 0; x < 8; x++) memset(p + (y * 16 + x) * 3, x % 2 ? 180 : 100, 3);
     vqz_masking(p, 48, 16, 16, &step);
-    assert_int_equal(step, 3);
+    assert_int_equal(step, 2);
     free(p);
 }
 
@@ -55,51 +57,46 @@ static uint32_t distances(const uint8_t *p, size_t stride, uint32_t w, uint32_t 
 static void test_definition(void **state) {
     (void)state;
     uint32_t s = 5;
-    unsigned seen[VQZ_MASK_STEPS] = {0};
+    unsigned seen[2 * VQZ_MASK_MOST + 1] = {0};
     for (unsigned round = 0; round < 20000; round++) {
-        uint8_t p[8 * 8 * 3], step;
+        uint8_t p[8 * 8 * 3];
+        int8_t step;
         const uint32_t w = 1 + test_random(&s) % 8, h = 1 + test_random(&s) % 8, range = 1u << test_random(&s) % 9, pairs = (w - 1) * h + w * (h - 1);
         for (size_t i = 0; i < sizeof p; i++) p[i] = (uint8_t)(test_random(&s) % range);
-        const int32_t logarithm = (int32_t)vqz_ilog2_q12(32 + (pairs ? distances(p, w * 3, w, h) * 16 / pairs : 0)) - (int32_t)vqz_ilog2_q12(192);
-        int32_t want = VQZ_MASK_NEUTRAL + ((logarithm + 2048) >> 12);
-        want = want < 0 ? 0 : want >= VQZ_MASK_STEPS ? VQZ_MASK_STEPS - 1 : want;
+        const int32_t logarithm = (int32_t)vqz_ilog2_q12(32 + (pairs ? distances(p, w * 3, w, h) * 16 / pairs : 0)) - (int32_t)vqz_ilog2_q12(288);
+        int32_t want = -((logarithm + 2048) >> 12);
+        want = want < -VQZ_MASK_MOST ? -VQZ_MASK_MOST : want > VQZ_MASK_MOST ? VQZ_MASK_MOST : want;
         vqz_masking(p, w * 3, w, h, &step);
         assert_int_equal(step, want);
-        seen[step]++;
+        seen[VQZ_MASK_MOST + step]++;
     }
-    for (unsigned i = 1; i < VQZ_MASK_STEPS; i++) assert_true(seen[i] > 100);
+    for (unsigned i = 0; i < 2 * VQZ_MASK_MOST; i++) assert_true(seen[i] > 100);
 }
 
 static void test_sizes(void **state) {
     (void)state;
-    static const uint32_t size[][2] = {{1, 1}, {1, 40}, {17, 16}, {16, 17}, {33, 25}};
+    static const uint32_t size[][2] = {{1, 1}, {1, 40}, {33, 32}, {32, 33}, {65, 25}};
     for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
-        const uint32_t w = size[i][0], h = size[i][1], n = (w + 15) / 16 * ((h + 15) / 16);
-        uint8_t *p = stripes(w, h, 0, 0), *steps = malloc(n);
+        const uint32_t w = size[i][0], h = size[i][1], n = (w + 31) / 32 * ((h + 31) / 32);
+        uint8_t *p = stripes(w, h, 0, 0);
+        int8_t *steps = malloc(n);
         memset(steps, 99, n);
         vqz_masking(p, (size_t)w * 3, w, h, steps);
-        for (uint32_t k = 0; k < n; k++) assert_int_equal(steps[k], 1);      /* flat, however few pixels a block has */
+        for (uint32_t k = 0; k < n; k++) assert_int_equal(steps[k], 3);      /* flat, however few pixels a block has */
         free(p);
         free(steps);
     }
     /* rows may lie further apart, and only their own block counts */
-    uint8_t *p = stripes(64, 16, 1, 80), steps[2];
-    for (uint32_t y = 0; y < 16; y++) memset(p + y * 64 * 3, 7, 16 * 3);
-    vqz_masking(p, 64 * 3, 32, 16, steps);
-    assert_int_equal(steps[0], 1);
-    assert_int_equal(steps[1], 8);
+    uint8_t *p = stripes(96, 32, 1, 80);
+    int8_t steps[2];
+    for (uint32_t y = 0; y < 32; y++) memset(p + y * 96 * 3, 7, 32 * 3);
+    vqz_masking(p, 96 * 3, 64, 32, steps);
+    assert_int_equal(steps[0], 3);
+    assert_int_equal(steps[1], -3);
     free(p);
 }
 
-static void test_lambda(void **state) {
-    (void)state;
-    assert_int_equal(vqz_masked_lambda(6226, VQZ_MASK_NEUTRAL), 6226);
-    assert_int_equal(vqz_masked_lambda(6226, 0), 1557);                      /* a quarter, rounded */
-    assert_int_equal(vqz_masked_lambda(6226, VQZ_MASK_STEPS - 1), 4 * 6226);
-    for (unsigned s = 1; s < VQZ_MASK_STEPS; s++) assert_true(vqz_masked_lambda(100, s) > vqz_masked_lambda(100, s - 1));
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_definition), cmocka_unit_test(test_sizes), cmocka_unit_test(test_lambda)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_definition), cmocka_unit_test(test_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

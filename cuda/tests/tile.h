@@ -2,6 +2,7 @@
 #ifndef VQZ_CUDA_TESTS_TILE_H
 #define VQZ_CUDA_TESTS_TILE_H
 #include "codec/latent.h"
+#include "codec/steps.h"
 #include "codec/transform.h"
 #include "cuda/latents.h"
 #include "cuda/tests/device.h"
@@ -18,6 +19,10 @@ typedef struct cpu_tile {
     vqz_latents analysed, decoded;
     uint8_t *payload, *recoded;              /* recoded: with other lanes */
     size_t size, recoded_size;
+    uint32_t level;
+    uint8_t unit;
+    uint32_t *front;                         /* the symbols of the steps */
+    uint32_t nfront;
 } cpu_tile;
 
 /* *data: to be freed behind the model. */
@@ -65,8 +70,22 @@ static inline void recode(cpu_tile *t, const vqz_model *m, vqz_rans_enc *rans, u
     t->recoded_size = n + 2 * nwords + nraw;
 }
 
-/* Analyses and codes a picture; recoded with so many lanes. */
-static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint32_t width, uint32_t height, uint32_t level, uint8_t lanes, uint32_t seed) {
+/* Steps that change from block to block, now and then by much. */
+static inline void make_steps(cpu_tile *t, uint32_t seed, vqz_memory *mem) {
+    const uint32_t h = vqz_step_blocks(t->h), w = vqz_step_blocks(t->w);
+    for (uint32_t i = 0; i < h * w; i++) t->prior.steps[i] = (int8_t)(test_random(&seed) % 4 ? (int)(i % 5) - 2 : (int)(test_random(&seed) % 17) - 8);
+    vqz_rans_enc rans;
+    vqz_rans_enc_init(&rans, mem);
+    vqz_steps_walk(&t->prior, &rans, NULL, t->level, t->unit);
+    t->nfront = (uint32_t)rans.count;
+    t->front = malloc(rans.count * sizeof *rans.symbols);
+    assert_non_null(t->front);
+    memcpy(t->front, rans.symbols, rans.count * sizeof *rans.symbols);
+    vqz_rans_enc_free(&rans);
+}
+
+/* Analyses and codes a picture, with steps of `unit` rows; recoded with so many lanes. */
+static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint32_t width, uint32_t height, uint32_t level, uint8_t unit, uint8_t lanes) {
     enum { ROLES = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS };
     const vqz_kernels *kernels = vqz_kernels_get(VQZ_CPU_AUTO);
     const vqz_nets *nets;
@@ -74,7 +93,8 @@ static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint3
     vqz_memory mem;
     vqz_memory_init(&mem, 1 << 28);
     must(vqz_model_nets(m, kernels, ROLES, &nets, &e), &e);
-    *t = (cpu_tile){.h = (height + 15) / 16, .w = (width + 15) / 16, .width = width, .height = height, .rgb = make_picture(kind, width, height, 3, seed)};
+    *t = (cpu_tile){.h = (height + 15) / 16, .w = (width + 15) / 16, .width = width, .height = height, .level = level, .unit = unit,
+                    .rgb = make_picture(kind, width, height, 3, level + 1)};
     vqz_arena a = {0};
     lay_out_tile(t, m, nets, &a);
     t->block = aligned_alloc(64, a.used);
@@ -85,6 +105,7 @@ static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint3
     vqz_analyse(&t->analysis, t->rgb, (size_t)width * 3, 0, width, height, whole, &t->analysed, &t->prior, &m->level[level]);
     memcpy(t->decoded.data, t->analysed.data, (size_t)t->h * t->w * m->C * sizeof(int16_t));
 
+    if (unit) make_steps(t, level + 7, &mem);
     vqz_quantizer q;
     vqz_arena plan = {0};
     vqz_quantizer_layout(&q, m, kernels, &plan);
@@ -95,7 +116,7 @@ static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint3
     vqz_rans_enc rans;
     vqz_rans_enc_init(&rans, &mem);
     uint8_t *coded;
-    must(vqz_latent_encode(&t->prior, &rans, (uint8_t)level, 0, &q, &t->decoded, &mem, &coded, &t->size, &e), &e);
+    must(vqz_latent_encode(&t->prior, &rans, (uint8_t)level, unit, &q, &t->decoded, &mem, &coded, &t->size, &e), &e);
     payload = malloc(t->size);
     assert_non_null(payload);
     t->payload = memcpy(payload, coded, t->size);
@@ -110,5 +131,6 @@ static inline void drop_tile(cpu_tile *t) {
     free(t->block);
     free(t->payload);
     free(t->recoded);
+    free(t->front);
 }
 #endif

@@ -37,7 +37,7 @@ static void count_symbol(void *arg, const vqz_codebook *book, uint32_t symbol) {
 }
 
 static void count_hyper(vqz_counts *c, const vqz_prior *p) {
-    size_t n = (size_t)p->zh * p->zw, row = (size_t)(p->level - c->m->level);
+    size_t n = (size_t)p->zh * p->zw, row = p->level;
     for (uint32_t k = 0; k < c->m->Z; k++)
         for (size_t i = 0; i < n; i++) {
             int32_t z = p->z[k * n + i];
