@@ -17,6 +17,14 @@ VQZ_INLINE uint32_t vqz_rans_refill(uint32_t x, uint32_t word) { return x << 16 
 VQZ_INLINE bool vqz_rans_is_full(uint32_t x, uint32_t freq) { return x >= freq << 17; }
 VQZ_INLINE uint32_t vqz_rans_push(uint32_t x, uint32_t start, uint32_t freq) { return (x / freq << VQZ_RANS_BITS) + x % freq + start; }
 
+/* ---- adaptive probabilities of a one bit, 31 fractional bits (spec/bitstream.md section 7); count: decisions so far ---- */
+VQZ_INLINE uint32_t vqz_prob_frequency(uint32_t one) { return (uint32_t)vqz_clamp32((int32_t)(one >> 16), 1, VQZ_RANS_TOTAL - 1); }
+VQZ_INLINE uint32_t vqz_prob_rate(uint32_t count) { return 131072 / (2 * count + 3); }
+VQZ_INLINE uint32_t vqz_prob_moved(uint32_t one, bool bit, uint32_t rate) {
+    const int64_t step = (int64_t)(bit ? UINT32_C(1) << 31 : 0) - one;
+    return (uint32_t)(one + (step * rate >> 16));
+}
+
 /* ---- signed exp-Golomb numbers: the number v = u + 8 of n + 1 bits stands as n - 3 ones, a zero, and its n lower bits ---- */
 VQZ_INLINE uint32_t vqz_golomb_code(int32_t value) {
     return (value > 0 ? 2 * (uint32_t)value - 1 : 2 * (0u - (uint32_t)value)) + (1u << VQZ_GOLOMB_ORDER);

@@ -26,19 +26,17 @@ static inline void vqz_bits_init(vqz_bits *b, vqz_rans_enc *enc, vqz_rans_dec *d
     b->enc = enc;
     b->dec = dec;
     b->slowest = slowest;
-    for (uint32_t n = 0; n <= slowest; n++) b->rate[n] = 131072 / (2 * n + 3);
+    for (uint32_t n = 0; n <= slowest; n++) b->rate[n] = vqz_prob_rate(n);
 }
 static inline void vqz_probs_init(vqz_prob *q, size_t n) {
     for (size_t i = 0; i < n; i++) q[i] = (vqz_prob){UINT32_C(1) << 30, 0};
 }
 
 static inline bool vqz_bit(vqz_bits *b, vqz_prob *q, bool bit) {
-    uint32_t one = q->one >> 16;
-    one = one < 1 ? 1 : one > VQZ_RANS_TOTAL - 1 ? VQZ_RANS_TOTAL - 1 : one;
+    const uint32_t one = vqz_prob_frequency(q->one);
     if (b->enc) vqz_rans_put_bit(b->enc, bit, one);
     else bit = vqz_rans_get_bit(b->dec, one);
-    int64_t step = (int64_t)(bit ? UINT32_C(1) << 31 : 0) - q->one;
-    q->one = (uint32_t)(q->one + (step * b->rate[q->count] >> 16));
+    q->one = vqz_prob_moved(q->one, bit, b->rate[q->count]);
     if (q->count < b->slowest) q->count++;
     return bit;
 }

@@ -196,9 +196,9 @@ template <int CHANNELS, typename Sums, typename Dot> VQZ_DEVICE void convolve(co
         VQZ_UNROLL
         for (unsigned n = 0; n < 4; n++)
             VQZ_UNROLL
-            for (unsigned half = 0; half < 2; half++) {
-                const unsigned row = down * 32 + m * 16 + half * 8 + lane / 4, column = across * 32 + n * 8 + lane % 4 * 2;
-                stage.as<int2>(row * S::SUM_ROW + column).set(0, int2{Sums::get(sums, m, n, half * 2), Sums::get(sums, m, n, half * 2 + 1)});
+            for (unsigned lower = 0; lower < 2; lower++) {
+                const unsigned row = down * 32 + m * 16 + lower * 8 + lane / 4, column = across * 32 + n * 8 + lane % 4 * 2;
+                stage.as<int2>(row * S::SUM_ROW + column).set(0, int2{Sums::get(sums, m, n, lower * 2), Sums::get(sums, m, n, lower * 2 + 1)});
             }
     vqz_sync();
     const unsigned quads = CHANNELS / 4, channel = vqz_block_y() * CHANNELS + thread % quads * 4;

@@ -33,6 +33,11 @@ VQZ_DEVICE stream open(const vqz_cu_tile &t) {
     return s;
 }
 
+VQZ_DEVICE uint32_t word_at(const stream &s, uint32_t word) {
+    const uint8_t *p = s.words + 2 * static_cast<size_t>(word);
+    return static_cast<uint32_t>(p[0] | p[1] << 8);
+}
+
 VQZ_DEVICE void close(const stream &s, vqz_cu_tile &t) {
     const unsigned lane = vqz_lane();
     if (lane < VQZ_CU_LANES) t.state[lane] = s.state;
@@ -97,8 +102,7 @@ VQZ_DEVICE void decode(stream &s, const vqz_cu_tables &m, const vqz_shared<uint3
         const uint32_t lows = vqz_ballot(low), all = (1u << s.lanes) - 1, ordered = (lows >> s.turn | lows << (s.lanes - s.turn)) & all;
         if (low) {
             const uint32_t word = s.word + vqz_popc(ordered & ((1u << order) - 1));
-            x = word < s.nwords ? vqz_rans_refill(x, static_cast<uint32_t>(s.words[2 * static_cast<size_t>(word)] | s.words[2 * static_cast<size_t>(word) + 1] << 8))
-                                : static_cast<uint32_t>(VQZ_RANS_LOW);
+            x = word < s.nwords ? vqz_rans_refill(x, word_at(s, word)) : static_cast<uint32_t>(VQZ_RANS_LOW);
         }
         s.state = x;
         s.word += vqz_popc(lows);
@@ -126,6 +130,46 @@ VQZ_DEVICE void decode(stream &s, const vqz_cu_tables &m, const vqz_shared<uint3
         s.turn = (s.turn + done) & (s.lanes - 1);
     }
 }
+
+/* The adaptive probability with this lane's number. */
+struct context {
+    uint32_t one, count;
+};
+enum { STEPS_MOST = 8, STEPS_SLOWEST = 50, OTHER = 0, FINER = 3, MORE = 6 };     /* numbers of probabilities */
+
+/* A decision of context `which`; all lanes get the bit. */
+VQZ_DEVICE bool decision(stream &s, context &q, unsigned which) {
+    const unsigned lane = vqz_lane();
+    const uint32_t one = vqz_prob_frequency(vqz_shuffle(q.one, which)), zero = VQZ_RANS_TOTAL - one, x = vqz_shuffle(s.state, s.turn), slot = vqz_rans_slot(x);
+    bool bit = slot >= zero;
+    uint32_t next = vqz_rans_next(x, bit ? one : zero, bit ? slot - zero : slot);
+    if (vqz_rans_is_low(next)) {
+        if (s.word < s.nwords) {
+            next = vqz_rans_refill(next, word_at(s, s.word++));
+        } else {
+            next = VQZ_RANS_LOW;
+            s.failed = true;
+            bit = false;
+        }
+    }
+    if (lane == s.turn) s.state = next;
+    if (lane == which) {
+        q.one = vqz_prob_moved(q.one, bit, vqz_prob_rate(q.count));
+        if (q.count < STEPS_SLOWEST) q.count++;
+    }
+    s.turn = (s.turn + 1) & (s.lanes - 1);
+    return bit;
+}
+
+VQZ_DEVICE int32_t one_step(stream &s, context &q, int32_t guess, int32_t unlike) {
+    const unsigned near_by = unlike < 2 ? static_cast<unsigned>(unlike) : 2;
+    if (!decision(s, q, OTHER + near_by)) return guess;
+    const bool finer = decision(s, q, FINER + near_by);
+    const int32_t most = finer ? STEPS_MOST - guess : STEPS_MOST + guess;
+    int32_t n = most ? 1 : 0;
+    while (n && n < most && decision(s, q, MORE + static_cast<unsigned>(n < 4 ? n - 1 : 3))) n++;
+    return finer ? guess + n : guess - n;
+}
 }
 
 /* Reads the initial states. A payload whose head has passed the host's checks has words enough for them. */
@@ -138,13 +182,42 @@ VQZ_KERNEL(VQZ_WARP) void vqz_decode_begin(const vqz_cu_batch p) {
         for (unsigned i = 0; i < 4; i++) x |= static_cast<uint32_t>(t.words[4 * lane + i]) << 8 * i;
     }
     const uint32_t bad = vqz_ballot(vqz_rans_is_low(x));
-    for (uint32_t i = lane; i < t.h * t.w; i += VQZ_WARP) t.rows[i] = static_cast<uint8_t>(t.level);
     if (lane < VQZ_CU_LANES) t.state[lane] = vqz_rans_is_low(x) ? static_cast<uint32_t>(VQZ_RANS_LOW) : x;
     if (lane) return;
     t.word = 2 * t.lanes <= t.nwords ? 2 * t.lanes : t.nwords;
     t.turn = 0;
     t.bit = 0;
     t.failed = (bad ? static_cast<uint32_t>(VQZ_CU_STATE) : 0) | (2 * t.lanes > t.nwords ? static_cast<uint32_t>(VQZ_CU_ENDED) : 0);
+}
+
+/* Steps by place: codec/steps.c. Lane x % 32 alone writes and reads column x. */
+VQZ_KERNEL(VQZ_WARP) void vqz_decode_steps(const vqz_cu_batch p) {
+    vqz_cu_tile &t = p.tile[vqz_block_z()];
+    const uint32_t lane = vqz_lane(), h = (t.h + 1) / 2, w = (t.w + 1) / 2;
+    if (!t.unit) return;
+    stream s = open(t);
+    context q = {UINT32_C(1) << 30, 0};
+    for (uint32_t y = 0; y < h; y++) {
+        int32_t left = 0;
+        for (uint32_t x = 0; x < w; x++) {
+            const uint32_t owner = x % VQZ_WARP;
+            const int32_t mine = y && lane == owner ? t.steps[(y - 1) * w + x] : left;
+            const int32_t above = static_cast<int32_t>(vqz_shuffle(static_cast<uint32_t>(mine), owner)), beside = x ? left : above, guess = (above + beside) >> 1;
+            left = one_step(s, q, guess, above < beside ? beside - above : above - beside);
+            if (lane == owner) t.steps[y * w + x] = static_cast<int8_t>(left);
+        }
+    }
+    close(s, t);
+}
+
+/* Rows of the level table by the steps. */
+VQZ_KERNEL(VQZ_WARP) void vqz_set_rows(const vqz_cu_batch p) {
+    const vqz_cu_tile &t = p.tile[vqz_block_z()];
+    for (uint32_t i = vqz_lane(); i < t.h * t.w; i += VQZ_WARP) {
+        const uint32_t y = i / t.w, x = i - y * t.w;
+        const int32_t step = t.unit ? static_cast<int32_t>(t.unit) * t.steps[y / 2 * ((t.w + 1) / 2) + x / 2] : 0;
+        t.rows[i] = static_cast<uint8_t>(vqz_clamp32(static_cast<int32_t>(t.level) + step, 0, static_cast<int32_t>(p.tables.levels) - 1));
+    }
 }
 
 VQZ_KERNEL(VQZ_WARP) void vqz_decode_hyper(const vqz_cu_batch p) {
@@ -217,6 +290,10 @@ VQZ_KERNEL(VQZ_WARP) void vqz_decode_end(const vqz_cu_batch p) {
 }
 
 int vqz_cu_decode_begin(const vqz_cu_batch *p, void *stream) { return VQZ_LAUNCH(vqz_decode_begin, 1, 1, p->tiles, VQZ_WARP, stream, *p); }
+int vqz_cu_decode_steps(const vqz_cu_batch *p, void *stream) {
+    const int error = VQZ_LAUNCH(vqz_decode_steps, 1, 1, p->tiles, VQZ_WARP, stream, *p);
+    return error ? error : VQZ_LAUNCH(vqz_set_rows, 1, 1, p->tiles, VQZ_WARP, stream, *p);
+}
 int vqz_cu_decode_hyper(const vqz_cu_batch *p, void *stream) { return VQZ_LAUNCH(vqz_decode_hyper, 1, 1, p->tiles, VQZ_WARP, stream, *p); }
 int vqz_cu_decode_pass(const vqz_cu_pass *p, void *stream) { return VQZ_LAUNCH(vqz_decode_pass, 1, 1, p->batch.tiles, VQZ_WARP, stream, *p); }
 int vqz_cu_decode_end(const vqz_cu_batch *p, void *stream) { return VQZ_LAUNCH(vqz_decode_end, 1, 1, p->tiles, VQZ_WARP, stream, *p); }

@@ -28,6 +28,7 @@ static vqz_status take_payloads(vqz_cu_decoding *d, const vqz_cu_payload *payloa
             r->status = vqz_fail(&r->error, VQZ_ERR_CORRUPT, VQZ_NO_OFFSET, "entropy-coded data: %u words cannot hold %u states", h.words, h.lanes);
         const bool good = r->status == VQZ_OK;       /* others go along as tiles without symbols */
         t->level = good ? h.level : 0;
+        t->unit = good ? h.unit : 0;
         t->lanes = good ? h.lanes : 1;
         t->mask = good ? h.mask : 0;
         for (uint32_t i = 0; i < m->S; i++) t->bias[i] = good ? h.bias[i] : 0;
@@ -48,6 +49,7 @@ vqz_status vqz_cu_decode_start(vqz_cu_decoding *d, vqz_cu_prior *p, const vqz_cu
     *d = (vqz_cu_decoding){.prior = p};
     VQZ_TRY(take_payloads(d, payload, queue, e));
     VQZ_TRY(vqz_cu_check(vqz_cu_decode_begin(&p->batch, queue), "decoding", e));
+    VQZ_TRY(vqz_cu_check(vqz_cu_decode_steps(&p->batch, queue), "decoding", e));
     VQZ_TRY(vqz_cu_check(vqz_cu_decode_hyper(&p->batch, queue), "decoding", e));
     VQZ_TRY(vqz_cu_prior_hyper(p, queue, e));
     for (uint32_t i = 0; i < p->model->m->S; i++)

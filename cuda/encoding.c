@@ -35,6 +35,7 @@ static vqz_status prepare(vqz_cu_coding *c, const vqz_cu_order *order, void *que
         const size_t symbols = order[k].nfront + (size_t)m->Z * t->zh * t->zw + (size_t)t->h * t->w * m->C;
         if (symbols > INT32_MAX) return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "CUDA: a tile of %zu symbols", symbols);
         t->level = order[k].level;
+        t->unit = order[k].unit;
         t->lambda = order[k].lambda;
         t->front = order[k].nfront;
         t->symbols = (uint32_t)symbols;
@@ -57,7 +58,7 @@ static vqz_status prepare(vqz_cu_coding *c, const vqz_cu_order *order, void *que
         const vqz_cu_tile *t = &p->tile[k];
         const size_t n = (size_t)t->h * t->w;
         memset(rows, (int)t->level, n);
-        s = vqz_cu_check(vqz_cu_upload(t->rows, order[k].rows ? order[k].rows : rows, n, queue), "rows of levels", e);
+        s = vqz_cu_check(vqz_cu_upload(t->rows, order[k].unit ? order[k].rows : rows, n, queue), "rows of levels", e);
         if (s == VQZ_OK && order[k].nfront) s = vqz_cu_check(vqz_cu_upload(t->symbol, order[k].front, order[k].nfront * sizeof(uint32_t), queue), "first symbols", e);
         if (s == VQZ_OK) s = vqz_cu_check(vqz_cu_wait(queue), "rows of levels", e);      /* the next tile's take their place */
     }
@@ -101,7 +102,7 @@ vqz_status vqz_cu_encode_start(vqz_cu_coding *c, vqz_cu_prior *p, const vqz_cu_o
 /* One tile's payload from its streams. */
 static vqz_status make_payload(const vqz_cu_prior *p, const vqz_cu_tile *t, uint8_t **payload, size_t *size, void *queue, vqz_error *e) {
     const vqz_model *m = p->model->m;
-    vqz_latent_head h = {.level = (uint8_t)t->level, .lanes = (uint8_t)t->lanes, .mask = (uint16_t)t->mask, .hash = t->hash, .words = t->out_words};
+    vqz_latent_head h = {.level = (uint8_t)t->level, .lanes = (uint8_t)t->lanes, .mask = (uint16_t)t->mask, .unit = (uint8_t)t->unit, .hash = t->hash, .words = t->out_words};
     for (uint32_t i = 0; i < m->S; i++) h.bias[i] = (int8_t)t->bias[i];
     uint8_t head[VQZ_LATENT_HEAD_MAX];
     const size_t nhead = vqz_latent_head_write(&h, m, head), words = 2 * (size_t)t->out_words, room = 2 * ((size_t)t->symbols + 2 * VQZ_CU_LANES);

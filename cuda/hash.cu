@@ -11,8 +11,8 @@ VQZ_DEVICE uint64_t mixed(uint64_t sum, uint64_t input) { return turned(sum + in
 
 /* The 32 bits of latents 2 i and 2 i + 1 of the tile, position after position. C is even. */
 VQZ_DEVICE uint32_t two_latents(const vqz_cu_tables &m, const vqz_cu_tile &t, uint32_t i) {
-    const uint32_t half = m.C / 2, position = i / half, y = position / t.w, x = position - y * t.w;
-    return vqz_load<uint32_t>(t.latents + (static_cast<size_t>(y) * t.pitch + x) * m.latent_stride + (i - position * half) * 2);
+    const uint32_t pairs = m.C / 2, position = i / pairs, y = position / t.w, x = position - y * t.w;
+    return vqz_load<uint32_t>(t.latents + (static_cast<size_t>(y) * t.pitch + x) * m.latent_stride + (i - position * pairs) * 2);
 }
 VQZ_DEVICE uint64_t four_latents(const vqz_cu_tables &m, const vqz_cu_tile &t, uint32_t i) {
     return two_latents(m, t, i) | static_cast<uint64_t>(two_latents(m, t, i + 1)) << 32;

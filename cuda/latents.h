@@ -32,8 +32,9 @@ void vqz_cu_decode_free(vqz_cu_decoding *d);
 /* How a tile is to be coded. */
 typedef struct vqz_cu_order {
     uint32_t level, lambda;
-    const uint8_t *rows;                     /* [h * w]: each position's row of the level table; NULL: the tile's */
-    const uint32_t *front;                   /* symbols that come before the hyper-latents, as vqz_rans_put_range takes them */
+    uint8_t unit;                            /* rows of a step; 0: no steps, then there are no rows and no front either */
+    const uint8_t *rows;                     /* [h * w]: each position's row of the level table, as vqz_steps_walk sets them */
+    const uint32_t *front;                   /* the symbols that vqz_steps_walk writes */
     uint32_t nfront;
 } vqz_cu_order;
 

@@ -18,8 +18,9 @@ int vqz_cu_hyper_crop(const vqz_cu_hyper *p, uint32_t positions, void *stream);
 int vqz_cu_gather_trunk(const vqz_cu_gather *p, uint32_t positions, uint32_t stride, void *stream);
 int vqz_cu_gather_anchors(const vqz_cu_gather *p, uint32_t positions, void *stream);
 
-/* Decoding, in the file's order: begin, hyper, the passes (which also fill in the latents of slices that are not coded), end. */
+/* Decoding, in the file's order: begin, steps (which set the rows of positions), hyper, the passes (which also fill in the latents of slices that are not coded), end. */
 int vqz_cu_decode_begin(const vqz_cu_batch *p, void *stream);
+int vqz_cu_decode_steps(const vqz_cu_batch *p, void *stream);
 int vqz_cu_decode_hyper(const vqz_cu_batch *p, void *stream);
 int vqz_cu_decode_pass(const vqz_cu_pass *p, void *stream);
 /* What is left over goes into tile.failed. */

@@ -65,7 +65,7 @@ static void put_tables(image *i, const vqz_model *m, vqz_cu_tables *to) {
     void *host;
     const uint32_t books = m->npairs + m->rungs + m->nztables;
     *to = (vqz_cu_tables){
-        .C = m->C, .Z = m->Z, .F = m->F, .H = m->H, .S = m->S, .rungs = m->rungs, .top = m->top, .gain_shift = m->gain_shift, .inv_shift = m->inv_shift,
+        .C = m->C, .Z = m->Z, .F = m->F, .H = m->H, .S = m->S, .rungs = m->rungs, .top = m->top, .levels = m->nlevels, .gain_shift = m->gain_shift, .inv_shift = m->inv_shift,
         .zgain_shift = m->zgain_shift, .zinv_shift = m->zinv_shift, .latent_stride = vqz_cu_stride(m->C, sizeof(int16_t)),
         .context_stride = vqz_cu_stride(m->H + m->C, 1), .scalars = m->npairs, .ztables = m->npairs + m->rungs};
     to->book = room(i, &host, books, sizeof(vqz_cu_book));

@@ -1,5 +1,6 @@
 #include "cuda/prior.h"
 #include "base/arena.h"
+#include "codec/prior.h"
 
 /* Where a tile's tensors stand. Those of slices share their places, but for the heads of both passes. */
 typedef struct tensors {
@@ -36,6 +37,7 @@ static void lay_out(const vqz_cu_prior *p, vqz_arena *a, tensors *to) {
         const uint32_t n[2] = {vqz_cu_positions(t->h, t->w, 0), vqz_cu_positions(t->h, t->w, 1)};
         VQZ_TAKE(a, t->z, (size_t)t->zh * t->zw * m->Z);
         VQZ_TAKE(a, t->rows, (size_t)t->h * t->w);
+        VQZ_TAKE(a, t->steps, (size_t)vqz_step_blocks(t->h) * vqz_step_blocks(t->w));
         to[k] = (tensors){
             .hyper_in = tensor(a, t->zh, t->zw, m->Z + m->F, 1), .hyper_out = tensor(a, t->zh * VQZ_HYPER_STEP, t->zw * VQZ_HYPER_STEP, m->H, 1),
             .context = tensor(a, t->h, t->w, m->H + m->C, 1), .trunk = tensor(a, t->h, t->w, most.trunk, 2), .gathered = tensor(a, 1, n[0], most.trunk, 2),

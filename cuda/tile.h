@@ -24,7 +24,7 @@ typedef struct vqz_cu_level {
 } vqz_cu_level;
 
 typedef struct vqz_cu_tables {
-    uint32_t C, Z, F, H, S, rungs, top;
+    uint32_t C, Z, F, H, S, rungs, top, levels;
     uint32_t gain_shift, inv_shift, zgain_shift, zinv_shift;
     uint32_t latent_stride, context_stride;  /* elements: C in whole units; bytes: H + C in whole units */
     uint32_t scalars, ztables;               /* where they begin in `book`, behind the pair codebooks */
@@ -45,6 +45,8 @@ typedef struct vqz_cu_tile {
     uint32_t pitch;
     uint32_t level;                          /* the tile's row of the level table */
     uint8_t *rows;                           /* [h * w]: each position's */
+    uint32_t unit;                           /* rows of a step; 0: no steps */
+    int8_t *steps;                           /* of blocks of 2 x 2 positions */
     int32_t *z;                              /* [Z][zh * zw] */
     uint8_t *context;                        /* [h * w][context_stride]: hyper features, then latents as networks see them */
     /* the payload's head */

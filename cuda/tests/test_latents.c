@@ -5,22 +5,20 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "codec/masking.h"
 #include "cuda/tests/tile.h"
 
 enum { TILES = 4 };
 static vqz_model *model;
 static uint8_t *model_data;
-static const uint32_t level_of[TILES] = {20, 60, 0, 45};
 static cpu_tile tile[TILES];
 
 static int open_tiles(void **state) {
     (void)state;
     model = open_model(&model_data);
-    make_tile(&tile[0], model, PICTURE_PHOTO, 75, 60, level_of[0], 8, 1);
-    make_tile(&tile[1], model, PICTURE_NOISE, 96, 112, level_of[1], 8, 2);      /* escapes, scalar codebooks, raw bits, enough for four lanes */
-    make_tile(&tile[2], model, PICTURE_FLAT, 16, 16, level_of[2], 4, 3);         /* one position, slices left out */
-    make_tile(&tile[3], model, PICTURE_CHECKER, 112, 17, level_of[3], 4, 4);
+    make_tile(&tile[0], model, PICTURE_PHOTO, 75, 60, 20, 0, 8);
+    make_tile(&tile[1], model, PICTURE_NOISE, 96, 112, model->nlevels - 1, 0, 8);        /* escapes, scalar codebooks, raw bits, enough for four lanes */
+    make_tile(&tile[2], model, PICTURE_FLAT, 16, 16, 0, 0, 4);       /* one position, slices left out */
+    make_tile(&tile[3], model, PICTURE_CHECKER, 112, 40, 45, 3, 4);  /* steps, as far as the table goes */
     return 0;
 }
 
@@ -39,43 +37,54 @@ typedef struct device {
     vqz_cu_prior *prior;
     vqz_cu_place_of place[TILES];
     void *plane[TILES];
+    unsigned first, tiles;                   /* of `tile` */
 } device;
 
 enum { GAP = 3 };                            /* positions beside a tile */
 
-static void open_device(device *d, unsigned roles) {
+static void open_device(device *d, unsigned first, unsigned tiles) {
     vqz_error e = {0};
+    d->first = first;
+    d->tiles = tiles;
     vqz_memory_init(&d->mem, 1 << 28);
-    must(vqz_cu_model_create(&d->model, model, roles, false, &d->mem, &e), &e);
-    for (unsigned k = 0; k < TILES; k++) {
-        const uint32_t pitch = tile[k].w + GAP;
-        assert_int_equal(vqz_cu_alloc(&d->plane[k], (size_t)tile[k].h * pitch * d->model->tables.latent_stride * sizeof(int16_t)), 0);
-        d->place[k] = (vqz_cu_place_of){tile[k].h, tile[k].w, d->plane[k], pitch};
+    must(vqz_cu_model_create(&d->model, model, VQZ_NETS_CONTEXT, false, &d->mem, &e), &e);
+    for (unsigned k = 0; k < tiles; k++) {
+        const cpu_tile *t = &tile[first + k];
+        const uint32_t pitch = t->w + GAP;
+        assert_int_equal(vqz_cu_alloc(&d->plane[k], (size_t)t->h * pitch * d->model->tables.latent_stride * sizeof(int16_t)), 0);
+        d->place[k] = (vqz_cu_place_of){t->h, t->w, d->plane[k], pitch};
     }
-    must(vqz_cu_prior_create(&d->prior, d->model, d->place, TILES, &d->mem, &e), &e);
+    must(vqz_cu_prior_create(&d->prior, d->model, d->place, tiles, &d->mem, &e), &e);
 }
 
 static void close_device(device *d) {
     vqz_cu_prior_free(d->prior);
-    for (unsigned k = 0; k < TILES; k++) vqz_cu_free(d->plane[k]);
+    for (unsigned k = 0; k < d->tiles; k++) vqz_cu_free(d->plane[k]);
     vqz_cu_model_free(d->model, &d->mem);
     assert_int_equal(d->mem.used, 0);
 }
 
-static void same_latents(const device *d, unsigned k, const vqz_latents *want, const char *what) {
+/* What the k-th tile's plane holds; -1: `want`, else the first latent that differs: position * C + channel. */
+static int64_t differs_from(const device *d, unsigned k, const vqz_latents *want) {
     const size_t stride = d->model->tables.latent_stride;
-    int16_t *row = malloc(tile[k].w * stride * sizeof *row);
+    const vqz_cu_place_of *p = &d->place[k];
+    int16_t *row = malloc(p->w * stride * sizeof *row);
+    int64_t at = -1;
     assert_non_null(row);
-    for (uint32_t y = 0; y < tile[k].h; y++) {
-        assert_int_equal(vqz_cu_download(row, (int16_t *)d->plane[k] + y * d->place[k].pitch * stride, tile[k].w * stride * sizeof *row, NULL), 0);
+    for (uint32_t y = 0; y < p->h; y++) {
+        assert_int_equal(vqz_cu_download(row, p->latents + y * p->pitch * stride, p->w * stride * sizeof *row, NULL), 0);
         assert_int_equal(vqz_cu_wait(NULL), 0);
-        for (uint32_t x = 0; x < tile[k].w; x++)
-            for (uint32_t c = 0; c < model->C; c++) {
-                const int16_t got = row[x * stride + c], ref = want->data[((size_t)y * want->stride + x) * model->C + c];
-                if (got != ref) fail_msg("%s: tile %u: latent %u of (%u, %u) is %d, not %d", what, k, c, x, y, got, ref);
-            }
+        for (uint32_t x = 0; x < p->w && at < 0; x++)
+            for (uint32_t c = 0; c < model->C && at < 0; c++)
+                if (row[x * stride + c] != want->data[((size_t)y * want->stride + x) * model->C + c]) at = ((int64_t)y * p->w + x) * model->C + c;
     }
     free(row);
+    return at;
+}
+
+static void same_latents(const device *d, unsigned k, const vqz_latents *want, const char *what) {
+    const int64_t at = differs_from(d, k, want);
+    if (at >= 0) fail_msg("%s: tile %u: latent %d of position %d differs", what, k, (int)(at % model->C), (int)(at / model->C));
 }
 
 static void decode(device *d, const vqz_cu_payload *payload, vqz_cu_decoding *to) {
@@ -89,7 +98,7 @@ static void test_decode(void **state) {
     device d;
     vqz_cu_decoding got;
     vqz_cu_payload payload[TILES];
-    open_device(&d, VQZ_NETS_CONTEXT);
+    open_device(&d, 0, TILES);
     for (unsigned round = 0; round < 2; round++) {       /* the second time with other lanes, in memory that the first has used */
         vqz_host_seed(5 + round);
         for (unsigned k = 0; k < TILES; k++)
@@ -107,7 +116,7 @@ static void test_decode(void **state) {
 /* The tiles make use of all that payloads may hold. */
 static void test_variety(void **state) {
     (void)state;
-    unsigned lanes = 0, biases = 0, masked = 0, raw = 0;
+    unsigned lanes = 0, biases = 0, masked = 0, raw = 0, steps = 0;
     for (unsigned k = 0; k < TILES; k++) {
         vqz_latent_head h;
         vqz_error e = {0};
@@ -117,9 +126,10 @@ static void test_variety(void **state) {
         for (uint32_t i = 0; i < model->S; i++) biases += h.bias[i] != 0;
         masked += h.mask != (1u << model->S) - 1;
         raw += vqz_reader_left(&r) > 2 * (size_t)h.words;
+        steps += tile[k].nfront;
     }
     assert_int_equal(lanes, 1 | 4);
-    assert_true(biases > 0 && masked > 0 && raw > 0);
+    assert_true(biases > 0 && masked > 0 && raw > 0 && steps > 20);
 }
 
 /* Any damage: the status that the processor gives, and the other tiles are as they were. */
@@ -128,7 +138,7 @@ static void test_damage(void **state) {
     device d;
     uint32_t x = 99;
     unsigned statuses = 0;
-    open_device(&d, VQZ_NETS_CONTEXT);
+    open_device(&d, 0, TILES);
     for (unsigned round = 0; round < 5; round++) {
         vqz_cu_payload payload[TILES];
         uint8_t *copy[TILES];
@@ -157,47 +167,94 @@ static void test_damage(void **state) {
     close_device(&d);
 }
 
-/* The device's payloads have the processor's bytes, and it then holds the same latents. */
-static void test_encode(void **state) {
-    (void)state;
-    device d;
+/* Codes the device's tiles from what analysis has made of them. payload[k] is NULL where that fails. */
+static vqz_status encode(device *d, uint8_t **payload, size_t *size) {
     vqz_error e = {0};
     vqz_cu_coding coding;
     vqz_cu_order order[TILES];
     vqz_cu_view hyper[TILES];
     void *views;
-    uint8_t *payload[TILES];
-    size_t size[TILES];
     const vqz_tensor_def def = {.type = VQZ_T_S16, .channels = (uint16_t)model->Z, .bound = 32768};
-    open_device(&d, VQZ_NETS_CONTEXT);
-    const size_t stride = d.model->tables.latent_stride;
-    for (unsigned k = 0; k < TILES; k++) {
-        const cpu_tile *t = &tile[k];
+    const size_t stride = d->model->tables.latent_stride;
+    for (unsigned k = 0; k < d->tiles; k++) {
+        const cpu_tile *t = &tile[d->first + k];
         const vqz_view made = {t->analysis.hyper, t->prior.zh, t->prior.zw, model->Z};
         for (uint32_t y = 0; y < t->h; y++)
             for (uint32_t x = 0; x < t->w; x++)
-                assert_int_equal(vqz_cu_upload((int16_t *)d.plane[k] + (y * d.place[k].pitch + x) * stride, t->analysed.data + (y * t->w + x) * model->C, model->C * 2, NULL), 0);
+                assert_int_equal(vqz_cu_upload((int16_t *)d->plane[k] + (y * d->place[k].pitch + x) * stride, t->analysed.data + (y * t->w + x) * model->C, model->C * 2, NULL), 0);
         hyper[k] = to_device(&def, &made);
-        order[k] = (vqz_cu_order){.level = level_of[k], .lambda = model->level[level_of[k]].lambda};
+        order[k] = (vqz_cu_order){.level = t->level, .lambda = model->level[t->level].lambda, .unit = t->unit, .rows = t->prior.rows, .front = t->front, .nfront = t->nfront};
+        payload[k] = NULL;
     }
-    must(vqz_cu_place(&views, hyper, sizeof hyper, "views", &e), &e);
+    must(vqz_cu_place(&views, hyper, d->tiles * sizeof *hyper, "views", &e), &e);
+    vqz_status s = vqz_cu_encode_start(&coding, d->prior, order, views, NULL, &e);
+    if (s == VQZ_OK) s = vqz_cu_encode_finish(&coding, payload, size, NULL, &e);
+    for (unsigned k = 0; k < d->tiles; k++) vqz_cu_free(hyper[k].data);
+    vqz_cu_free(views);
+    vqz_cu_encode_free(&coding);
+    return s;
+}
+
+/* The device's payloads have the processor's bytes, and it then holds the same latents. */
+static void test_encode(void **state) {
+    (void)state;
+    device d;
+    uint8_t *payload[TILES];
+    size_t size[TILES];
+    open_device(&d, 0, TILES);
     vqz_host_seed(11);
-    must(vqz_cu_encode_start(&coding, d.prior, order, views, NULL, &e), &e);
-    must(vqz_cu_encode_finish(&coding, payload, size, NULL, &e), &e);
+    if (encode(&d, payload, size) != VQZ_OK) fail_msg("%s", vqz_host_error());
     for (unsigned k = 0; k < TILES; k++) {
         same_latents(&d, k, &tile[k].decoded, "coding");
         if (size[k] != tile[k].size) fail_msg("tile %u: %zu bytes, not %zu", k, size[k], tile[k].size);
         for (size_t i = 0; i < size[k]; i++)
             if (payload[k][i] != tile[k].payload[i]) fail_msg("tile %u: byte %zu of %zu differs", k, i, size[k]);
         vqz_free(&d.mem, payload[k]);
-        vqz_cu_free(hyper[k].data);
     }
-    vqz_cu_free(views);
-    vqz_cu_encode_free(&coding);
+    close_device(&d);
+}
+
+/* Decodes or codes tile 3 wrongly, or with an objection. */
+static bool goes_wrong(device *d, bool coding) {
+    uint8_t *payload;
+    size_t size;
+    vqz_error e = {0};
+    if (coding) {
+        const bool wrong = encode(d, &payload, &size) != VQZ_OK || size != tile[3].size || memcmp(payload, tile[3].payload, size) != 0;
+        vqz_free(&d->mem, payload);
+        return wrong;
+    }
+    vqz_cu_decoding got;
+    const vqz_cu_payload in = {tile[3].recoded, tile[3].recoded_size};
+    const bool wrong = vqz_cu_decode_start(&got, d->prior, &in, NULL, &e) != VQZ_OK || vqz_cu_decode_finish(&got, true, NULL, &e) != VQZ_OK ||
+                       got.result[0].status != VQZ_OK || differs_from(d, 0, &tile[3].decoded) >= 0;
+    vqz_cu_decode_free(&got);
+    return wrong;
+}
+
+/* Without any one of the barriers in the kernels of the streams it does. (Those of layers: test_layers.c.) */
+static void test_order(void **state) {
+    (void)state;
+    device d;
+    unsigned caught = 0;
+    open_device(&d, 3, 1);
+    assert_false(goes_wrong(&d, false));
+    assert_false(goes_wrong(&d, true));
+    for (unsigned s = 0; s < vqz_host_sites(); s++) {
+        const bool coding = strstr(vqz_host_site(s), "rans.cu");
+        if (!coding && !strstr(vqz_host_site(s), "decode.cu")) continue;
+        vqz_host_drop(s);
+        const bool wrong = goes_wrong(&d, coding);
+        vqz_host_drop(VQZ_HOST_NONE);
+        if (!wrong) fail_msg("nothing noticed that %s was missing", vqz_host_site(s));
+        caught++;
+    }
+    print_message("%u mutants, all noticed\n", caught);
+    assert_true(caught >= 6);
     close_device(&d);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_variety), cmocka_unit_test(test_decode), cmocka_unit_test(test_damage), cmocka_unit_test(test_encode)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_variety), cmocka_unit_test(test_decode), cmocka_unit_test(test_damage), cmocka_unit_test(test_encode), cmocka_unit_test(test_order)};
     return cmocka_run_group_tests(tests, open_tiles, close_tiles);
 }

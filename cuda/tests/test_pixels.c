@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <cmocka.h>
 #include "codec/colour.h"
-#include "codec/masking.h"
 #include "cuda/tests/tile.h"
 #include "cuda/transform.h"
 
@@ -118,7 +117,7 @@ static void test_analysis(void **state) {
 static void test_synthesis(void **state) {
     (void)state;
     cpu_tile whole;
-    make_tile(&whole, model, PICTURE_PHOTO, WIDTH, HEIGHT, LEVEL, 4, 8);
+    make_tile(&whole, model, PICTURE_PHOTO, WIDTH, HEIGHT, LEVEL, 0, 4);
     memcpy(whole.synthesis.latents, whole.decoded.data, PH * PW * model->C * sizeof(int16_t));
     vqz_synthesise(&whole.synthesis, PH, PW);
     vqz_memory mem;
