@@ -51,13 +51,20 @@ static void drop_packet(vqz_demux *d) {
     if (d->have_head) d->state = AT_CHUNK;
 }
 
+/* Hosts may put the header before key frames, too. */
+static bool repeats_header(const vqz_demux *d, const uint8_t *data, size_t size) {
+    return d->header_size && size > d->header_size && data[0] == vqz_preamble[0] && vqz_crc32c(0, data, d->header_size) == d->header_crc;
+}
+
 vqz_status vqz_demux_send_packet(vqz_demux *d, const uint8_t *data, size_t size, vqz_error *e) {
     if (d->flushed) return ended(e);
     if (!d->packets && (d->pos || d->in.size)) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "a packet was sent after single bytes");
     if (d->state == DONE || d->error.status) return VQZ_OK;
-    d->packets = true;
+    d->packets = d->spoilt = true;           /* an index is about files */
     drop_packet(d);
-    VQZ_TRY(append(d, data, size, e));
+    size_t skip = repeats_header(d, data, size) ? d->header_size : 0;
+    VQZ_TRY(append(d, data + skip, size - skip, e));
+    d->base += skip;
     d->boundary = true;
     return VQZ_OK;
 }
@@ -120,8 +127,11 @@ static vqz_status truncated(const vqz_demux *d, vqz_error *e) {
 /* A packet of frames has been read to its end, or as far as it goes. */
 static vqz_status packet_starved(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
     bool rest = d->in_frame || d->state == IN_CHUNK || d->state == IN_SKIPPED || (d->state == AT_CHUNK && available(d));
-    if (!d->head_sent && !rest) emit_head(d, ev);
-    else if (!d->head_sent || (rest && !(partial && d->in_frame))) return truncated(d, e);
+    if (!d->head_sent && !rest) {
+        emit_head(d, ev);
+        d->header_size = d->in.size;
+        d->header_crc = vqz_crc32c(0, d->in.data, d->in.size);
+    } else if (!d->head_sent || (rest && !(partial && d->in_frame))) return truncated(d, e);
     else if (rest) {
         emit_frame_end(d, ev);
         drop_packet(d);

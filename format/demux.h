@@ -19,6 +19,8 @@ struct vqz_demux {
     uint64_t base;               /* offset in the input of in.data[0] */
     bool flushed;
     bool packets, boundary;      /* input comes in packets; all of the present one is in the buffer */
+    size_t header_size;          /* of the first packet, and its crc32c */
+    uint32_t header_crc;
     demux_state state;
     vqz_error error;             /* the failure that ended it; repeated by every later call */
     vqz_error damage;            /* of the frame that the last event was about, or the next one will be */

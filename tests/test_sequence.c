@@ -9,7 +9,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-enum { W = 200, H = 140, FRAMES = 4, PREAMBLE = 10, MOST = 64 };
+enum { W = 200, H = 80, FRAMES = 4, PREAMBLE = 10, MOST = 64 };
 static const int64_t times[FRAMES] = {-7, 0, 40, (int64_t)10 * 3600 * 90000};
 static const uint64_t durations[FRAMES] = {7, 40, 0, 3600};
 
@@ -379,9 +379,31 @@ static void packet_mode(void **state) {
     }
     assert_int_equal(vqz_decoder_send_packet(d, p.data[1].data, p.data[1].size), VQZ_OK);    /* given up before it was received */
     assert_int_equal(vqz_decoder_send_packet(d, p.data[2].data, p.data[2].size), VQZ_OK);
-    assert_int_equal(vqz_decoder_flush(d), VQZ_OK);
-    assert_int_equal(pull(d, &f, &open), VQZ_END);
+    assert_int_equal(pull(d, &f, &open), VQZ_AGAIN);
     expect_frame(&f.frames[f.count - 1], 1);
+    bytes both = {0};                                        /* the header once more */
+    bytes_add(&both, p.data[0].data, p.data[0].size);
+    bytes_add(&both, p.data[4].data, p.data[4].size);
+    assert_int_equal(vqz_decoder_send_packet(d, both.data, both.size), VQZ_OK);
+    assert_int_equal(pull(d, &f, &open), VQZ_AGAIN);
+    expect_frame(&f.frames[f.count - 1], 3);
+    unsigned before = f.count;
+    both.data[20] ^= 1;                                      /* another one */
+    assert_int_equal(vqz_decoder_send_packet(d, both.data, both.size), VQZ_OK);
+    assert_int_equal(pull(d, &f, &open), VQZ_AGAIN);
+    assert_int_equal(f.frames[before].status, VQZ_ERR_CORRUPT);
+    free(both.data);
+    assert_int_equal(vqz_decoder_send_packet(d, p.data[5].data, p.data[5].size), VQZ_OK);    /* the trailer says nothing here */
+    assert_int_equal(pull(d, &f, &open), VQZ_END);
+    vqz_decoder_close(d);
+    d = open_decoder(0);
+    assert_int_equal(vqz_decoder_send_packet(d, p.data[0].data, p.data[0].size), VQZ_OK);
+    assert_int_equal(vqz_decoder_flush(d), VQZ_OK);
+    assert_int_equal(pull(d, &f, &open), VQZ_END);           /* no frames at all */
+    vqz_decoder_close(d);
+    d = open_decoder(0);
+    assert_int_equal(vqz_decoder_send_packet(d, p.data[0].data, p.data[0].size - 1), VQZ_OK);
+    assert_int_equal(vqz_decoder_info(d, &info), VQZ_ERR_TRUNCATED);
     vqz_decoder_close(d);
     d = open_decoder(0);                                     /* both ways of sending do not mix */
     assert_int_equal(vqz_decoder_send(d, p.data[0].data, p.data[0].size), VQZ_OK);
@@ -456,6 +478,15 @@ static void splitting(void **state) {
     assert_int_equal(status, VQZ_END);
     assert_int_equal(q.count, 2);
     assert_int_equal(q.all.size, still.size);
+    vqz_decoder *d = open_decoder(0);
+    film f = {0};
+    bool open = false;
+    for (unsigned i = 0; i < 2; i++) assert_int_equal(vqz_decoder_send_packet(d, q.data[i].data, q.data[i].size), VQZ_OK);
+    assert_int_equal(pull(d, &f, &open), VQZ_END);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(f.frames[0].status, VQZ_END);
+    vqz_decoder_close(d);
+    drop_film(&f);
     drop_packets(&q);
     drop_packets(&p);
     free(pixels);
@@ -577,8 +608,9 @@ static void one_byte(void **state) {
     unsigned chunks = chunks_of(b, at), failed = 0;
     bool good[FRAMES];
     for (unsigned c = 1; c < chunks; c++)
-        for (unsigned place = 0; place < 14; place++) {      /* type, length, the first bytes, the crc */
-            size_t i = place < 12 ? at[c] + place : at[c + 1] - (place - 11);
+        for (unsigned place = 0; place < 6; place++) {       /* type, length, the first bytes, the crc */
+            static const uint8_t places[6] = {0, 2, 4, 6, 8, 10};
+            size_t i = place < 5 ? at[c] + places[place] + c % 2 : at[c + 1] - 1 - c % 4;
             static const uint8_t bits[] = {1, 0x20, 0x80, 0xFF};
             uint8_t change = bits[(c + place) % 4];
             b.data[i] ^= change;
@@ -591,7 +623,7 @@ static void one_byte(void **state) {
             b.data[i] ^= change;
             drop_film(&f);
         }
-    assert_true(failed > 100);
+    assert_true(failed > 50);
     for (int i = 0; i < FRAMES; i++) free(stills[i]);
     free(b.data);
 }
@@ -692,14 +724,12 @@ static void claims(void **state) {
     free(b.data);
 }
 
-static void put_chunk(bytes *b, const char *type, const uint8_t *payload, uint32_t n, uint32_t says, uint32_t crc) {
-    uint8_t header[8], tail[4];
-    memcpy(header, type, 4);
-    vqz_store32(header + 4, says);
-    vqz_store32(tail, crc ^ vqz_crc32c(vqz_crc32c(0, header, 8), payload, n));
-    bytes_add(b, header, 8);
-    bytes_add(b, payload, n);
-    bytes_add(b, tail, 4);
+static uint8_t *put_chunk(uint8_t *to, const char *type, const uint8_t *payload, uint32_t n, uint32_t says, uint32_t crc) {
+    memcpy(to, type, 4);
+    vqz_store32(to + 4, says);
+    memcpy(to + 8, payload, n);
+    vqz_store32(to + 8 + n, crc ^ vqz_crc32c(0, to, 8 + n));
+    return to + 12 + n;
 }
 
 /* Thousands of frames, each with a tile that says that it holds all that follows: what is read again and again has a limit. */
@@ -708,17 +738,20 @@ static void nested(void **state) {
     vqz_settings s = settings_of(20, 0);
     current = &s;
     current_layout = VQZ_RGB;
-    bytes b = make(1, 0), bomb = {0};
+    enum { COUNT = 10000, MOST_EACH = 64 };
+    bytes b = make(1, 0), bomb = {malloc(1000 + COUNT * MOST_EACH), 0};
     size_t at[MOST];
     chunks_of(b, at);
-    bytes_add(&bomb, b.data, at[1]);
-    for (uint32_t i = 0; i < 30000; i++) {
+    memcpy(bomb.data, b.data, at[1]);
+    uint8_t *to = bomb.data + at[1];
+    for (uint32_t i = 0; i < COUNT; i++) {
         uint8_t fram[8] = {8}, tile[9] = {0};
         size_t n = 1 + vqz_store_long(fram + 1, vqz_fold(i));
         fram[n++] = 1;
-        put_chunk(&bomb, "FRAM", fram, (uint32_t)n, (uint32_t)n, 0);
-        put_chunk(&bomb, "TILE", tile, 9, 400000, 1);
+        to = put_chunk(to, "FRAM", fram, (uint32_t)n, (uint32_t)n, 0);
+        to = put_chunk(to, "TILE", tile, 9, 400000, 1);
     }
+    bomb.size = (size_t)(to - bomb.data);
     for (int partial = 0; partial < 2; partial++) {
         vqz_decoder *d = open_decoder(partial);
         vqz_frame frame;

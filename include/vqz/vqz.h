@@ -27,7 +27,7 @@ extern "C" {
 /* Numbers never change; new ones are added at the end. */
 typedef enum vqz_status {
     VQZ_OK = 0,
-    VQZ_AGAIN = 1,               /* more input is needed before there is output; not an error */
+    VQZ_AGAIN = 1,               /* more input is needed before there is output, or output must be received before more input; not an error */
     VQZ_END = 2,                 /* everything has been delivered; not an error */
     VQZ_ERR_ARGUMENT = 3,        /* the caller broke the documented contract */
     VQZ_ERR_MEMORY = 4,          /* the allocator returned NULL */
@@ -229,8 +229,8 @@ VQZ_API vqz_status vqz_decoder_receive(vqz_decoder *dec, vqz_band *band);
  * vqz_decoder_receive, which gives VQZ_END behind the last one, or an error: that costs this frame, and the next one may be asked for. VQZ_END:
  * there are no more frames. An error of this function is final, but for vqz_decoder_seek after VQZ_ERR_TRUNCATED. */
 VQZ_API vqz_status vqz_decoder_next_frame(vqz_decoder *dec, vqz_frame *frame);
-/* Instead of vqz_decoder_send: a whole packet, first the header. Frames may come from anywhere in the sequence. VQZ_AGAIN then means that
- * the packet has been used up; what was not received of it before the next one is left out. */
+/* Instead of vqz_decoder_send: a whole packet, first the header. Frames may come from anywhere in the sequence, with the header before them or
+ * not. VQZ_AGAIN then means that the packet has been used up; what was not received of it before the next one is left out. */
 VQZ_API vqz_status vqz_decoder_send_packet(vqz_decoder *dec, const uint8_t *data, size_t size);
 /* In a sequence whose header has been read: the next bytes to be sent are those from `offset` on, where a frame begins (vqz_toc). Go on with
  * vqz_decoder_next_frame. */
