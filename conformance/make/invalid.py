@@ -265,8 +265,9 @@ def latents(r):
     spoil('level', '2: level N', field('level', 4))
     spoil('level-255', '2: level 255', field('level', 255))
     spoil('lanes', '2: lanes 1', field('flags', 1))
-    for bit in (4, 5, 6, 7):
+    for bit in (5, 6, 7):
         spoil(f'flag-{bit}', f'2: flag {bit}', field('flags', 1 << bit))
+    spoil('unit', '2: steps of no rows', field('unit', 0), unit=1)
     spoil('mask', '2: a mask bit beyond the slices', lambda p, t: setattr(p, 'mask', 3 | 4), mask=3)
     spoil('mask-high', '2: mask bit 15', lambda p, t: setattr(p, 'mask', 3 | 0x8000), mask=3)
     spoil('hash', '2: another hash', lambda p, t: setattr(p, 'hash', p.hash ^ 1), 'HASH')

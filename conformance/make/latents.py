@@ -2,7 +2,7 @@
 import struct
 from dataclasses import dataclass
 
-from coding import Random, Stream, rans_words
+from coding import Decisions, Random, Stream, rans_words
 from model import ANCHOR, FIRST, HEADS, HYPER_SYNTHESIS, TRUNK, Plane, clamp
 from wire import varint, xxh64
 
@@ -17,6 +17,7 @@ class Payload:
     hash: int
     words: bytes
     raw: bytes
+    unit: int | None = None         # rows of a step
     count: int | None = None        # number of words, where another one is said
 
     def to_bytes(self):
@@ -24,16 +25,19 @@ class Payload:
         out = bytes((self.level, self.flags)) + struct.pack(f'<{len(self.bias)}b', *self.bias)
         if self.mask is not None:
             out += struct.pack('<H', self.mask)
+        if self.unit is not None:
+            out += bytes((self.unit,))
         count = len(self.words) // 2 if self.count is None else self.count
         return out + struct.pack('<I', self.hash) + varint(count) + self.words + self.raw
 
 
 class Tile:
     """A decoder that chooses what it decodes. wild: codewords all equally often, escapes of any size; else as the tables say."""
-    def __init__(self, model, w, h, level=0, seed=1, bias=None, mask=None, wild=False, escapes=0.02):
+    def __init__(self, model, w, h, level=0, seed=1, bias=None, mask=None, wild=False, escapes=0.02, unit=None):
         self.model, self.level, self.rnd, self.stream = model, model.levels[level], Random(seed), Stream()
         self.number, self.w, self.h = level, -(-w // 16), -(-h // 16)
-        self.bias, self.mask, self.wild, self.escapes = bias, mask, wild, escapes
+        self.bias, self.mask, self.wild, self.escapes, self.unit = bias, mask, wild, escapes, unit
+        self.steps = self._steps() if unit else None
         self.y = Plane(self.h, self.w, [[0] * model.C for _ in range(self.w * self.h)])
         hyper = self._hyper()
         start = 0
@@ -45,8 +49,8 @@ class Tile:
         """The tile, coded with so many lanes."""
         flat = [v for p in self.y.v for v in p]
         digest = xxh64(struct.pack(f'<{len(flat)}h', *flat)) & 0xFFFFFFFF
-        flags = {1: 0, 4: 2, 8: 3}[lanes] | (self.bias is not None) << 2 | (self.mask is not None) << 3
-        return Payload(self.number, flags, self.bias or [], self.mask, digest, rans_words(self.stream.symbols, lanes), self.stream.raw())
+        flags = {1: 0, 4: 2, 8: 3}[lanes] | (self.bias is not None) << 2 | (self.mask is not None) << 3 | (self.unit is not None) << 4
+        return Payload(self.number, flags, self.bias or [], self.mask, digest, rans_words(self.stream.symbols, lanes), self.stream.raw(), self.unit)
 
     def _choose(self, freq):
         """A symbol; the last one is the escape."""
@@ -60,6 +64,32 @@ class Tile:
                 v, k = v - freq[k], k + 1
         self.stream.symbol(freq, k)
         return k
+
+    def _steps(self):
+        """Any steps."""
+        h, w, out = -(-self.h // 2), -(-self.w // 2), []
+        d = Decisions(50, lambda key, one: self.rnd.chance(0.9 if key[0] == 'More' else 0.5))
+        for i in range(h * w):
+            above = out[i - w] if i >= w else out[i - 1] if i else 0
+            left = out[i - 1] if i % w else above
+            near, s = min(abs(left - above), 2), left + above >> 1
+            if d.bit('Other', near):
+                sign = 1 if d.bit('Finer', near) else -1
+                most = 8 - sign * s
+                n = min(1, most)
+                while 0 < n < most and d.bit('More', min(n, 4)):
+                    n += 1
+                s += sign * n
+            out.append(s)
+        self.stream.symbols += d.symbols
+        return out
+
+    def _row(self, p):
+        """The level table's row of a position."""
+        if not self.unit:
+            return self.level
+        step = self.steps[p // self.w // 2 * -(-self.w // 2) + p % self.w // 2]
+        return self.model.levels[clamp(self.number + self.unit * step, 0, len(self.model.levels) - 1)]
 
     def _escape(self):
         e = self.rnd.magnitude(1 << 20 if self.wild else 20)
@@ -102,8 +132,8 @@ class Tile:
             return [256 * self._escape(), 256 * self._escape()]
         return list(book.value[k])[::-1 if a < b else 1]
 
-    def _position(self, i, start, n, head, y):
-        m, v = self.model, self.level
+    def _position(self, i, start, n, head, y, v):
+        m = self.model
         coded, bias = self.mask is None or self.mask >> i & 1, self.bias[i] if self.bias else 0
         rung = [clamp(head[n + j] + v.loggain[start + j] + 256 * bias + 128 >> 8, 0, len(m.scalars) - 1) for j in range(n)]
         for j in range(0, n, 2):
@@ -122,6 +152,6 @@ class Tile:
             heads = m.net(HEADS, i).run(features)
             for p in places:
                 if (p % self.w + p // self.w) % 2 == odd:
-                    self._position(i, start, n, heads.v[p], self.y.v[p])
+                    self._position(i, start, n, heads.v[p], self.y.v[p], self._row(p))
                     if not odd:
                         anchors.v[p] = [self._latq(start + j, self.y.v[p][start + j]) for j in range(n)]
