@@ -118,5 +118,7 @@ void decode_latents(const struct model *m, struct bytes payload, struct rectangl
 /* All colour samples of the picture, before residuals; alpha samples are left alone. */
 void synthesize(const struct model *m, const struct picture *pic, const struct tensor *latents, uint8_t *samples);
 void decode_alpha(const struct picture *pic, struct bytes payload, struct rectangle tile, uint8_t *samples);
+void decode_exact(const struct picture *pic, struct bytes payload, struct rectangle tile, uint8_t *samples);
+struct bytes split_payload(struct bytes *latents);
 void decode_residual(const struct picture *pic, struct bytes payload, struct rectangle tile, uint8_t *samples);
 #endif

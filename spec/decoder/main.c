@@ -57,12 +57,18 @@ static void write_picture(FILE *f, const char *name, const struct picture *pic, 
 
 static void decode_frame(const struct model *m, const struct picture *pic, uint8_t *samples, size_t size) {
     struct tensor latents = new_tensor(ceil_div(pic->height, 16), ceil_div(pic->width, 16), m->C);
+    struct bytes *pixels = take((size_t)pic->nx * pic->ny, sizeof *pixels);
     for (uint32_t i = 0; i < pic->nx * pic->ny; i++) {
-        decode_latents(m, pic->payload[LATENTS][i], tile_rectangle(pic, i), &latents);
+        pixels[i] = split_payload(&pic->payload[LATENTS][i]);
+        if (pic->payload[LATENTS][i].left)
+            decode_latents(m, pic->payload[LATENTS][i], tile_rectangle(pic, i), &latents);
         if (pic->payload[ALPHA])
             decode_alpha(pic, pic->payload[ALPHA][i], tile_rectangle(pic, i), samples);
     }
     synthesize(m, pic, &latents, samples);
+    for (uint32_t i = 0; i < pic->nx * pic->ny; i++)
+        if (pixels[i].left)
+            decode_exact(pic, pixels[i], tile_rectangle(pic, i), samples);
     for (uint32_t i = 0; pic->has_residual && i < pic->nx * pic->ny; i++)
         decode_residual(pic, pic->payload[RESIDUAL][i], tile_rectangle(pic, i), samples);
     require(!pic->has_hash || xxh64(samples, size) == pic->hash, HASH, "the picture", "differs from its hash in PHSH");
