@@ -2,9 +2,9 @@
 #include "base/ilog2.h"
 #include <string.h>
 
-/* Activity is the mean absolute difference of neighbouring samples of luma in an 8 x 8 block; of those in a block the logarithms are
- * averaged, so that a flat part counts. In units of 1/64 sample, with half a sample on top; at NEUTRAL the step stays as it is, and it grows with the
- * square root (training/EXPERIMENTS.md). */
+/* Activity is the mean absolute difference of neighbouring samples of luma in an 8 x 8 part; of the parts of a block the logarithms are
+ * averaged, so that a flat one counts. In units of 1/64 sample, with half a sample on top; at NEUTRAL nothing changes, and lambda goes with its
+ * power of 0.75: less saves less by SSIMULACRA2, more loses by butteraugli too (training/EXPERIMENTS.md). */
 enum { BLOCK = 32, PART = 8, UNIT = 64, FLOOR = UNIT / 2, NEUTRAL = 9 * UNIT / 2, ONE = 1 << 12 };
 
 typedef int16_t row __attribute__((vector_size(2 * PART)));
@@ -45,9 +45,9 @@ static int8_t step_of(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t h)
             sum += vqz_ilog2_q12(activity(rgb + y * stride + 3 * (size_t)x, stride, w - x < PART ? w - x : PART, h - y < PART ? h - y : PART));
             parts++;
         }
-    /* half the logarithm, in half octaves: the logarithm itself */
+    /* three quarters of the logarithm, in half octaves */
     const int32_t octaves = (int32_t)(sum / parts) - (int32_t)vqz_ilog2_q12(NEUTRAL);
-    const int32_t coarser = (octaves + ONE / 2) >> 12;
+    const int32_t coarser = (octaves * 3 / 2 + ONE / 2) >> 12;
     return (int8_t)(coarser < -VQZ_MASK_MOST ? VQZ_MASK_MOST : coarser > VQZ_MASK_MOST ? -VQZ_MASK_MOST : -coarser);
 }
 

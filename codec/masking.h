@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VQZ_MASK_MOST = 4 };
+enum { VQZ_MASK_MOST = 6 };
 
 /* For every block of 32 x 32 pixels (fewer at the right and lower border) of width x height RGB pixels, rows `stride` bytes apart: its step
  * (codec/steps.h, half octaves of lambda), row by row, -VQZ_MASK_MOST..VQZ_MASK_MOST. Flat blocks get large ones. */

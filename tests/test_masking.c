@@ -29,7 +29,7 @@ static int8_t one(uint32_t w, uint32_t h, uint32_t period, int height) {
 static void test_steps(void **state) {
     (void)state;
     /* mean differences 0, 1.25, 2.5, 5, 10, 40: log2((d + 0.5) / 4.5) is -3.17, -1.36, -0.58, 0.29, 1.22, 3.17 */
-    static const struct { int height, step; } cases[] = {{0, 3}, {3, 1}, {5, 1}, {10, 0}, {20, -1}, {80, -3}};
+    static const struct { int height, step; } cases[] = {{0, 5}, {3, 2}, {5, 1}, {10, 0}, {20, -2}, {80, -5}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_int_equal(one(32, 32, 1, cases[i].height * 15 / 14), cases[i].step);
     /* one busy quarter does not hide errors in three flat ones */
     uint8_t *p = stripes(16, 16, 0, 0);
@@ -64,7 +64,7 @@ static void test_definition(void **state) {
         const uint32_t w = 1 + test_random(&s) % 8, h = 1 + test_random(&s) % 8, range = 1u << test_random(&s) % 9, pairs = (w - 1) * h + w * (h - 1);
         for (size_t i = 0; i < sizeof p; i++) p[i] = (uint8_t)(test_random(&s) % range);
         const int32_t logarithm = (int32_t)vqz_ilog2_q12(32 + (pairs ? distances(p, w * 3, w, h) * 16 / pairs : 0)) - (int32_t)vqz_ilog2_q12(288);
-        int32_t want = -((logarithm + 2048) >> 12);
+        int32_t want = -((logarithm * 3 / 2 + 2048) >> 12);
         want = want < -VQZ_MASK_MOST ? -VQZ_MASK_MOST : want > VQZ_MASK_MOST ? VQZ_MASK_MOST : want;
         vqz_masking(p, w * 3, w, h, &step);
         assert_int_equal(step, want);
@@ -82,7 +82,7 @@ static void test_sizes(void **state) {
         int8_t *steps = malloc(n);
         memset(steps, 99, n);
         vqz_masking(p, (size_t)w * 3, w, h, steps);
-        for (uint32_t k = 0; k < n; k++) assert_int_equal(steps[k], 3);      /* flat, however few pixels a block has */
+        for (uint32_t k = 0; k < n; k++) assert_int_equal(steps[k], 5);      /* flat, however few pixels a block has */
         free(p);
         free(steps);
     }
@@ -91,8 +91,8 @@ static void test_sizes(void **state) {
     int8_t steps[2];
     for (uint32_t y = 0; y < 32; y++) memset(p + y * 96 * 3, 7, 32 * 3);
     vqz_masking(p, 96 * 3, 64, 32, steps);
-    assert_int_equal(steps[0], 3);
-    assert_int_equal(steps[1], -3);
+    assert_int_equal(steps[0], 5);
+    assert_int_equal(steps[1], -5);
     free(p);
 }
 
