@@ -12,7 +12,7 @@ for group in "$@"; do
     case $group in
     build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
-    test) wanted+=(libcmocka-dev git valgrind) ;;
+    test) wanted+=(g++ libcmocka-dev git valgrind) ;;
     full) wanted+=(python3 clang libclang-rt-14-dev llvm) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-tools libjxl-devtools webp netpbm libavif-bin libopenjp2-tools) ;;
