@@ -38,8 +38,8 @@ static void report(void) {
     kind[0] = 0;
     FILE *f = fopen(file, "w");
     if (!f) return;
-    fprintf(f, "%ld\n", (long)calls);
-    fclose(f);
+    (void)fprintf(f, "%ld\n", (long)calls);
+    (void)fclose(f);
 }
 
 extern void __asan_init(void) __attribute__((weak));
@@ -52,7 +52,7 @@ __attribute__((constructor)) static void begin(void) {
     const char *fault = getenv("VQZ_FAULT"), *colon = fault ? strchr(fault, ':') : NULL;
     atexit(report);
     if (!colon || (size_t)(colon - fault) >= sizeof kind) return;
-    chosen = atol(colon + 1);
+    chosen = strtol(colon + 1, NULL, 10);
     calls = 0;
     memcpy(kind, fault, (size_t)(colon - fault));
 }

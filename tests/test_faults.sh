@@ -64,20 +64,24 @@ all() {
 picture 40 30 >a.ppm
 run 0 "$vqz" encode -q 97 -o a.vqz a.ppm
 plain=(--model "$models/plain.vqzm")
-for kind in iccp exif xmp; do run 0 "$vqz" decode "${plain[@]}" -o $kind.png "$valid/meta-$kind.vqz"; done
+for kind in exif xmp; do run 0 "$vqz" decode "${plain[@]}" -o $kind.png "$valid/meta-$kind.vqz"; done
+# XMP that is worth compressing: 400 times x
+{ head -c 2 "$photo"; printf '\377\341\001\257http://ns.adobe.com/xap/1.0/\000'; printf 'x%.0s' {1..400}; tail -c +3 "$photo"; } >xmp.jpg
+run 0 "$vqz" encode xmp.jpg
 mkdir -p tree/sub
 cp a.ppm tree/one.ppm
 cp exif.png tree/sub/two.png
 
 # ---- allocations
 all alloc "$vqz" encode -j 1 -q 97 -o work/a.vqz a.ppm
-all alloc "$vqz" encode -j 3 -e 5 -o work/a.vqz "$photo"
-for kind in iccp exif xmp; do all alloc "$vqz" encode -j 1 -o work/a.vqz $kind.png; done
+all alloc "$vqz" encode -j 3 -e 5 -o work/a.vqz xmp.jpg
+for kind in exif xmp; do all alloc "$vqz" encode -j 1 -o work/a.vqz $kind.png; done
 all alloc "$vqz" encode --target-psnr 30 -o work/a.vqz a.ppm
 all alloc "$vqz" encode -o work/new tree
 all alloc "$vqz" decode -j 1 -o work/a.png a.vqz
 all alloc "$vqz" decode -j 3 --format y4m -o work/a.y4m a.vqz
-for kind in iccp exif xmp; do all alloc "$vqz" decode "${plain[@]}" -o work/a.png "$valid/meta-$kind.vqz"; done
+all alloc "$vqz" decode -o work/a.png xmp.vqz
+for kind in exif xmp; do all alloc "$vqz" decode "${plain[@]}" -o work/a.png "$valid/meta-$kind.vqz"; done
 all alloc "$vqz" decode "${plain[@]}" -o work/a.ppm "$valid/orientation-6.vqz"
 all alloc "$vqz" decode "${plain[@]}" -o work/a.pam "$valid/rgb-alpha-65x63.vqz"
 all alloc "$vqz" info --json a.vqz

@@ -26,7 +26,7 @@ static void put_bomb(sink *f, const char *type, const void *prefix, size_t prefi
     free(text);
     free(all);
 }
-#define PUT_BOMB(f, type, prefix, size) put_bomb(f, type, prefix, sizeof prefix - 1, size)
+#define PUT_BOMB(f, type, prefix, size) put_bomb(f, type, prefix, sizeof(prefix) - 1, size)
 
 static void png_start(sink *f, uint32_t width, uint32_t height, bool interlaced) {
     const uint8_t head[13] = {(uint8_t)(width >> 24), (uint8_t)(width >> 16), (uint8_t)(width >> 8), (uint8_t)width,

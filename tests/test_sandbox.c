@@ -51,7 +51,7 @@ static void do_socket(void *arg) { (void)arg, socket(AF_INET, SOCK_STREAM, 0); }
 static void do_exec(void *arg) { execl("/bin/true", "true", arg, NULL); }
 static void do_fork(void *arg) { (void)arg, syscall(__NR_clone, SIGCHLD, 0, 0, 0, 0); }
 static void do_unlink(void *arg) { unlink(arg); }
-static void do_rename(void *arg) { rename(arg, "elsewhere"); }
+static void do_rename(void *arg) { (void)rename(arg, "elsewhere"); }
 static void do_kill(void *arg) { kill(getppid(), (int)(intptr_t)arg); }
 static void do_signal(void *arg) { raise((int)(intptr_t)arg); }
 static void do_chmod(void *arg) { chmod(arg, 0777); }
