@@ -71,7 +71,7 @@ def test_two_calls_and_the_way_home(photos, tmp_path):
     assert taken["step"] == second["step"]
     assert (tmp_path / "taken" / "trunk.csv").exists() and (tmp_path / "out2" / "progress.png").exists()
     assert torch.equal(taken["raw"]["la.weight"], second["raw"]["la.weight"])
-    assert np.isfinite(float(taken["opt"]["la.weight"]["exp_avg_sq"].sum()))
+    assert np.isfinite(float(taken["opt"]["la.weight"]["exp_avg"].sum()))
     # An older checkpoint does not replace a newer one.
     take.take(str(tmp_path / "out1"), str(tmp_path / "taken"))
     assert checkpoint.load(path)["step"] == second["step"]
