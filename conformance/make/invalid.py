@@ -2,6 +2,7 @@
 import struct
 
 from latents import Tile
+from exact import MASK, Exact, mixed_tile, pixel_tile
 from planes import Alpha, residual
 from valid import raw_frame, rle_frame
 from wire import ALPHA, LATENTS, RESIDUAL, SIGNATURE, Chunk, chunk_bytes, file_of, tile_chunk, varint
@@ -383,4 +384,44 @@ def planes(r):
     put('alpha-band-final', ALPHA, '7: a final state that is not 65536', b'\1' + varint(len(data) // 2) + data)
 
 
-ALL = (preamble, chunks, head, metadata, tiles, ends, latents, planes)
+def exact(r):
+    """bitstream.md, section 10."""
+    w, h = 40, 20
+
+    def section(flags):
+        return Exact(w, h, False, flags, lambda key, one: key[0] == 'block' or one > 16384).section()
+
+    plain, masked = section(0), section(MASK)
+    picture = r.valid.picture('plain', w, h)
+    latents = r.valid.tiles('plain', picture)[0, LATENTS]
+
+    def put(name, rule, payload, status='CORRUPT'):
+        r.add(name, file_of(picture, {(0, LATENTS): payload}).assemble(), status, 'bitstream ' + rule)
+
+    body = plain[5:]
+    at = 1 if body[0] < 128 else 2
+    count = len(body[at:]) // 2
+    put('exact-flags', '10: flag bit 2', pixel_tile(bytes([4]) + plain[1:]))
+    put('exact-masked', '10: a mask in a tile without latents', pixel_tile(masked))
+    put('exact-not-masked', '10: no mask in a tile with latents', mixed_tile(plain, latents))
+    put('exact-mixed-flags', '10: flag bit 2 beside latents', mixed_tile(bytes([6]) + masked[1:], latents))
+    put('exact-hash', '10: another hash', pixel_tile(plain[:1] + bytes([plain[1] ^ 1]) + plain[2:]), 'HASH')
+    put('exact-mixed-hash', '10: another hash beside latents', mixed_tile(masked[:4] + bytes([masked[4] ^ 128]) + masked[5:], latents), 'HASH')
+    put('exact-no-band', '10: no band', pixel_tile(plain[:5] + b'\x80\x80\x80'))
+    put('exact-band-beyond', '7: more words than bytes', pixel_tile(plain[:5] + varint(count + 1) + body[at:]))
+    put('exact-band-less', '7: the last word is missing', pixel_tile(plain[:5] + varint(count - 1) + body[at:-2]))
+    put('exact-band-more', '7: a word too many', pixel_tile(plain[:5] + varint(count + 1) + body[at:] + b'\0\0'))
+    put('exact-band-state', '7: an initial state below 65536', pixel_tile(plain[:5] + varint(count) + body[at:at + 2] + b'\0\0' + body[at + 4:]))
+    put('exact-bytes-behind', '10: bytes behind the last band', pixel_tile(plain + b'\0'))
+    put('exact-band-twice', '10: a band too many', pixel_tile(plain + body))
+    put('exact-mixed-none', '10: a pixel section of 0 bytes', b'\xfe\0' + latents)
+    put('exact-mixed-beyond', '10: a pixel section longer than the payload', b'\xfe' + varint(len(masked) + len(latents) + 1) + masked + latents)
+    put('exact-mixed-less', '10: the last byte of the pixel section is missing', mixed_tile(masked[:-1], latents))
+    put('exact-mixed-more', '10: a byte behind the pixel section', mixed_tile(masked + b'\0', latents))
+    put('exact-mixed-no-latents', '10: no latents behind the pixel section', mixed_tile(masked, b''))
+    put('exact-mixed-twice', '10: pixels where latents should be', mixed_tile(masked, mixed_tile(masked, latents)))
+    put('exact-mixed-level', '2: a level of 253', mixed_tile(masked, b'\xfd' + latents[1:]))
+    put('exact-mixed-latents', '2: the latents beside pixels are damaged', mixed_tile(masked, latents + b'\1'))
+
+
+ALL = (preamble, chunks, head, metadata, tiles, ends, latents, planes, exact)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from coding import Random
 from latents import Tile
+from exact import MASK, MEMORY, Exact, mixed_tile, pixel_tile
 from planes import Alpha, residual
 from wire import ALPHA, LATENTS, RESIDUAL, Chunk, Picture, file_of, parse, tile_chunk, varint, xxh64
 
@@ -53,10 +54,15 @@ def programs(s):
     """Ordinary files, as the program makes them: with the trained model, then with a small one."""
     s.encoded('photo-low', 'base', 'trained model, quality 10', 'smooth', 200, 140, 3, '-q', 10)
     s.encoded('photo-middle', 'base', 'trained model, quality 55', 'smooth', 150, 150, 3, '-q', 55)
-    s.encoded('photo-residual', 'base', 'trained model, quality 93, residuals', 'sharp', 90, 64, 3, '-q', 93)
+    s.encoded('photo-residual', 'base', 'trained model, quality 93, residuals', 'noise', 90, 64, 3, '-q', 93)
     s.encoded('photo-tiles', 'base', 'trained model, four tiles, alpha, pixel hash', 'smooth', 280, 270, 4, '-q', 40, '--tile-size', 128, '--pixel-hash')
     s.encoded('photo-gray', 'base', 'trained model, gray', 'smooth', 130, 97, 1, '-q', 70)
+    s.encoded('exact-photo', 'base', 'trained model, lossless: no latents', 'smooth', 150, 90, 3, '--lossless')
+    s.encoded('exact-screen', 'base', 'trained model, lossless, memory, pixel hash', 'sharp', 150, 90, 3, '--lossless', '--pixel-hash')
+    s.encoded('screen', 'base', 'trained model: pixels instead of latents', 'flat', 150, 90, 3, '-q', 40)
     names = ('gray', 'gray-alpha', 'rgb', 'rgb-alpha')
+    for samples in (1, 2, 3, 4):
+        s.encoded(f'exact-{names[samples - 1]}', 'plain', f'lossless, {names[samples - 1]}, tiles', 'noise', 150, 140, samples, '--lossless', '--tile-size', 128)
     for samples in (1, 2, 3, 4):
         for w, h in ((1, 1), (1, 33), (16, 16), (47, 1), (65, 63)):
             s.encoded(f'{names[samples - 1]}-{w}x{h}', 'plain', f'{names[samples - 1]}, {w} x {h}', 'flat' if w == 65 else 'smooth', w, h, samples, '-q', 30)
@@ -141,6 +147,50 @@ def planes(s):
     draw('residual-bands', 33, 450, 230, 3, None, 1, p={'block': 0.01, 'zero': 0.9})
     about = 'residual: tiles'
     draw('residual-tiles', 34, 150, 210, 4, coded, 9, tile=(64, 64), p={'block': 0.3})
+
+
+def exact(s):
+    """Arbitrary decisions of pixel sections."""
+    def draw(name, about, seed, w, h, samples, flags, p=None, tile=(1024, 1024), step=None):
+        rnd = Random(seed)
+
+        def choose(key, one):
+            if p and key[0] in p:
+                return rnd.chance(p[key[0]])
+            return rnd.below(32768) < min(max(one, 1200), 31500)
+
+        picture = s.picture('plain', w, h, samples, tile=tile, has_residual=step is not None)
+        payloads = s.tiles('plain', picture)
+        for i, (_, _, tw, th) in enumerate(picture.tiles()):
+            section = Exact(tw, th, samples < 3, flags, choose).section()
+            payloads[i, LATENTS] = mixed_tile(section, payloads[i, LATENTS]) if flags & MASK else pixel_tile(section)
+            if step is not None:
+                payloads[i, RESIDUAL] = residual(tw, th, step, samples < 3, choose)
+        s.add(name, file_of(picture, payloads).assemble(), 'plain', about)
+
+    about = 'pixels: arbitrary decisions'
+    draw('exact-decisions', about, 1, 60, 45, 3, 0)
+    draw('exact-decisions-gray', about, 2, 60, 45, 1, 0)
+    draw('exact-decisions-memory', about + ', memory', 3, 60, 45, 3, MEMORY, {'near': 0.3})
+    draw('exact-decisions-memory-gray', about + ', memory', 4, 60, 45, 2, MEMORY, {'near': 0.3})
+    draw('exact-decisions-known', about + ', colours come again', 5, 70, 40, 4, MEMORY, {'near': 0.2, 'known': 0.7, 'same_first': 0.5})
+    draw('exact-decisions-far', about + ', large errors', 6, 50, 40, 3, 0, {'zero': 0.1, 'size': 0.9, 'bits': 0.7})
+    draw('exact-decisions-exact', about + ', small errors', 7, 50, 40, 3, 0, {'zero': 0.9, 'size': 0.1})
+    draw('exact-mixed', 'pixels beside latents', 8, 90, 75, 3, MASK | MEMORY, {'block': 0.5, 'near': 0.2})
+    draw('exact-mixed-photo', 'pixels beside latents, no memory', 9, 90, 75, 4, MASK, {'block': 0.5})
+    draw('exact-mixed-none', 'pixels of no blocks', 10, 40, 40, 3, MASK, {'block': 0})
+    draw('exact-mixed-all', 'pixels of all blocks', 11, 40, 40, 3, MASK, {'block': 1})
+    draw('exact-residual', 'residuals on top of pixels', 12, 60, 50, 3, MASK, {'block': 0.5}, step=5)
+    draw('exact-residual-all', 'residuals on top of pixels, gray', 13, 60, 50, 1, 0, None, step=1)
+    draw('exact-tiles', 'pixels, tiles of 64 x 64', 14, 150, 140, 3, MEMORY, {'near': 0.5}, (64, 64))
+    draw('exact-column', 'pixels, one column', 15, 1, 70, 3, MEMORY)
+    draw('exact-row', 'pixels, one row', 16, 70, 1, 3, 0)
+    draw('exact-bands', 'pixels: more than one band', 17, 2100, 20, 3, MASK | MEMORY, {'block': 0.01, 'near': 0.5})
+    picture = s.picture('plain', 200, 70, tile=(64, 64))
+    payloads = s.tiles('plain', picture)
+    for i in (0, 2):
+        payloads[i, LATENTS] = pixel_tile(Exact(*picture.tiles()[i][2:], False, i // 2, lambda key, one: key[0] in ('near', 'zero') or one > 20000).section())
+    s.add('exact-beside', file_of(picture, payloads).assemble(), 'plain', 'tiles of pixels beside tiles of latents, which see zeros there')
 
 
 def raw_frame(data):
