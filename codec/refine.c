@@ -113,7 +113,8 @@ static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latent
                 block += (uint64_t)(int64_t)(d * d);
                 to[i] = 2 * (float)(v - (want << VQZ_PIXEL_BITS));
             }
-            sum += (double)block * (t->unit ? exp2(0.5 * steps[x / VQZ_STEP_BLOCK]) : 1);
+            const int step = t->unit ? steps[x / VQZ_STEP_BLOCK] : 0;
+            sum += (double)block * (t->unit ? exp2(0.5 * step) : 1);
         }
     }
     return sum;
