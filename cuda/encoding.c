@@ -29,7 +29,7 @@ static vqz_status prepare(vqz_cu_coding *c, const vqz_cu_order *order, void *que
     vqz_cu_prior *p = c->prior;
     const vqz_cu_tables *m = &p->batch.tables;
     vqz_arena a = {0};
-    size_t cleared, most = 0;
+    size_t cleared, positions = 0;
     for (unsigned k = 0; k < p->tiles; k++) {
         vqz_cu_tile *t = &p->tile[k];
         const size_t symbols = order[k].nfront + (size_t)m->Z * t->zh * t->zw + (size_t)t->h * t->w * m->C;
@@ -43,7 +43,7 @@ static vqz_status prepare(vqz_cu_coding *c, const vqz_cu_order *order, void *que
         t->found = 0;
         memset(t->any, 0, sizeof t->any);
         memset(t->bias, 0, sizeof t->bias);
-        if ((size_t)t->h * t->w > most) most = (size_t)t->h * t->w;
+        positions += (size_t)t->h * t->w;
     }
     lay_out(c, &a, &cleared);
     VQZ_TRY(vqz_cu_check(vqz_cu_alloc(&c->memory, a.overflow ? SIZE_MAX : a.used), "the symbols of a batch", e));
@@ -52,16 +52,18 @@ static vqz_status prepare(vqz_cu_coding *c, const vqz_cu_order *order, void *que
     VQZ_TRY(vqz_cu_check(vqz_cu_clear(c->memory, cleared, queue), "the symbols of a batch", e));
     VQZ_TRY(vqz_cu_prior_upload(p, queue, e));
     void *rows;
-    VQZ_TRY(vqz_alloc(p->mem, &rows, most, 1, e));
+    VQZ_TRY(vqz_alloc(p->mem, &rows, positions, 1, e));
     vqz_status s = VQZ_OK;
+    uint8_t *plain = rows;
     for (unsigned k = 0; k < p->tiles && s == VQZ_OK; k++) {
         const vqz_cu_tile *t = &p->tile[k];
         const size_t n = (size_t)t->h * t->w;
-        memset(rows, (int)t->level, n);
-        s = vqz_cu_check(vqz_cu_upload(t->rows, order[k].unit ? order[k].rows : rows, n, queue), "rows of levels", e);
+        memset(plain, (int)t->level, n);
+        s = vqz_cu_check(vqz_cu_upload(t->rows, t->unit ? order[k].rows : plain, n, queue), "rows of levels", e);
         if (s == VQZ_OK && order[k].nfront) s = vqz_cu_check(vqz_cu_upload(t->symbol, order[k].front, order[k].nfront * sizeof(uint32_t), queue), "first symbols", e);
-        if (s == VQZ_OK) s = vqz_cu_check(vqz_cu_wait(queue), "rows of levels", e);      /* the next tile's take their place */
+        plain += n;
     }
+    if (s == VQZ_OK) s = vqz_cu_check(vqz_cu_wait(queue), "rows of levels", e);          /* what was uploaded may go */
     vqz_free(p->mem, rows);
     return s;
 }

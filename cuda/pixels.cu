@@ -14,8 +14,8 @@ VQZ_DEVICE uint32_t two(int32_t low, int32_t high) { return vqz_bytes(static_cas
 
 /* Rows of any layout -> RGB and alpha. A thread for a pixel. Colour under transparent pixels stays as it is. */
 VQZ_KERNEL(THREADS) void vqz_rows_in(const vqz_cu_rows p) {
-    const uint32_t x = number(), y = vqz_block_y();
-    if (x >= p.width) return;
+    const uint32_t i = number(), y = i / p.width, x = i - y * p.width;
+    if (y >= p.height) return;
     const uint8_t *from = p.from + static_cast<size_t>(y) * p.from_row + static_cast<size_t>(x) * p.layout;
     uint8_t *to = p.rgb + (static_cast<size_t>(y) * p.width + x) * 3;
     for (unsigned c = 0; c < 3; c++) to[c] = from[p.layout < 3 ? 0 : c];
@@ -116,7 +116,7 @@ VQZ_KERNEL(THREADS) void vqz_pixels_out(const vqz_cu_pixels p) {
     if (a.alpha) to[a.layout - 1] = a.alpha[static_cast<size_t>(py) * a.alpha_row + px];
 }
 
-int vqz_cu_rows_in(const vqz_cu_rows *p, void *stream) { return VQZ_LAUNCH(vqz_rows_in, blocks(p->width), p->height, 1, THREADS, stream, *p); }
+int vqz_cu_rows_in(const vqz_cu_rows *p, void *stream) { return VQZ_LAUNCH(vqz_rows_in, blocks(static_cast<uint64_t>(p->width) * p->height), 1, 1, THREADS, stream, *p); }
 int vqz_cu_pixels_in(const vqz_cu_pixels *p, uint32_t positions, void *stream) {
     return VQZ_LAUNCH(vqz_pixels_in, blocks(static_cast<uint64_t>(positions) * (STEP * STEP / 4)), 1, p->areas, THREADS, stream, *p);
 }

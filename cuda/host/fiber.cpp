@@ -1,5 +1,12 @@
 #include "cuda/host/fiber.h"
 #include <stdint.h>
+#if defined(__SANITIZE_ADDRESS__)
+#define VQZ_HOST_ASAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define VQZ_HOST_ASAN
+#endif
+#endif
 #ifdef VQZ_HOST_ASAN
 #include <sanitizer/asan_interface.h>
 #endif

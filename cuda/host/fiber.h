@@ -5,13 +5,6 @@
 #if !defined(__x86_64__)
 #include <ucontext.h>
 #endif
-#if defined(__SANITIZE_ADDRESS__)
-#define VQZ_HOST_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define VQZ_HOST_ASAN 1
-#endif
-#endif
 
 namespace vqz_host {
 struct fiber {

@@ -3,7 +3,7 @@
 set -uo pipefail
 cmake=$1 build=$2 nvcc=$3
 [ -x "$nvcc" ] || { echo "no nvcc"; exit 77; }
-"$cmake" --build "$build" --target vqz_cuda || exit 1
+"$cmake" --build "$build" --target vqz_cuda_all || exit 1
 table=$("$(dirname "$0")/../resources.sh" "$nvcc" "$build/cuda") || exit 1
 echo "$table"
 rows=$(grep '^| `vqz_' <<< "$table")

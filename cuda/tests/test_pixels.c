@@ -68,12 +68,13 @@ static void run(const vqz_cu_model *on, unsigned kind, const vqz_cu_area *area, 
     must(vqz_cu_transform_run(t, NULL, &e), &e);
     assert_int_equal(vqz_cu_wait(NULL), 0);
     for (unsigned k = 0; hyper && k < TILES; k++) {      /* copies: the transform's go with it */
-        assert_int_equal(vqz_cu_download(&hyper[k], vqz_cu_transform_hyper(t) + k, sizeof *hyper, NULL), 0);
+        download(&hyper[k], vqz_cu_transform_hyper(t) + k, sizeof *hyper);
         const size_t bytes = (size_t)hyper[k].h * hyper[k].w * hyper[k].stride * 2;
-        int16_t *copy = malloc(bytes);
+        void *copy = malloc(bytes);
         assert_non_null(copy);
-        assert_int_equal(vqz_cu_download(copy, hyper[k].data, bytes, NULL), 0);
-        hyper[k].data = copy;
+        download(copy, hyper[k].data, bytes);
+        hyper[k].data = upload(copy, bytes);
+        free(copy);
     }
     vqz_cu_transform_free(t);
 }
@@ -90,10 +91,11 @@ static void test_analysis(void **state) {
     open_device(&on, &mem, VQZ_NETS_ANALYSIS | VQZ_NETS_SYNTHESIS);
     const vqz_tensor_def def = {.type = VQZ_T_S16, .channels = (uint16_t)model->C, .bound = 32768}, zdef = {.type = VQZ_T_S16, .channels = (uint16_t)model->Z, .bound = 32768};
     const vqz_cu_view latents = device_tensor(&def, PH, PW);
+    uint8_t *samples = upload(rgb, WIDTH * HEIGHT * 3);
     for (unsigned kind = VQZ_CU_ANALYSIS; kind <= VQZ_CU_CORRECTED; kind++) {
         vqz_cu_view hyper[TILES];
         vqz_cu_area area[TILES];
-        for (unsigned k = 0; k < TILES; k++) area[k] = area_of(k, VQZ_ANALYSIS_RING, latents.data, rgb, 3, NULL);
+        for (unsigned k = 0; k < TILES; k++) area[k] = area_of(k, VQZ_ANALYSIS_RING, latents.data, samples, 3, NULL);
         vqz_host_seed(kind + 3);
         run(on, kind, area, &mem, hyper);
         const vqz_view want = {kind == VQZ_CU_CORRECTED ? after : before, PH, PW, model->C};
@@ -102,10 +104,11 @@ static void test_analysis(void **state) {
         for (unsigned k = 0; k < TILES; k++) {
             const vqz_view z = {cpu[k].analysis.hyper, hyper[k].h, hyper[k].w, model->Z};
             assert_int_equal(differs(&zdef, &hyper[k], &z), -1);
-            free(hyper[k].data);
+            vqz_cu_free(hyper[k].data);
         }
     }
     for (unsigned k = 0; k < TILES; k++) drop_tile(&cpu[k]);
+    vqz_cu_free(samples);
     vqz_cu_free(latents.data);
     vqz_cu_model_free(on, &mem);
     assert_int_equal(mem.used, 0);
@@ -128,15 +131,19 @@ static void test_synthesis(void **state) {
     const vqz_cu_view latents = to_device(&def, &decoded);
     for (unsigned layout = VQZ_GRAY; layout <= VQZ_RGBA; layout += 3) {
         uint8_t *alpha = layout == VQZ_RGBA ? make_picture(PICTURE_NOISE, WIDTH, HEIGHT, 1, 5) : NULL;
-        uint8_t *want = malloc((size_t)WIDTH * HEIGHT * layout), *got = malloc((size_t)WIDTH * HEIGHT * layout);
+        const size_t bytes = (size_t)WIDTH * HEIGHT * layout;
+        uint8_t *want = malloc(bytes), *got = calloc(bytes, 1), *samples = upload(got, bytes), *alpha_there = alpha ? upload(alpha, WIDTH * HEIGHT) : NULL;
         for (uint32_t y = 0; y < HEIGHT; y++)
             vqz_row_out(layout, whole.synthesis.out + (size_t)y * PW * VQZ_LATENT_STEP * 3, alpha ? alpha + y * WIDTH : NULL, WIDTH, want + (size_t)y * WIDTH * layout);
         vqz_cu_area area[TILES];
-        for (unsigned k = 0; k < TILES; k++) area[k] = area_of(k, model->synthesis_ring, latents.data, got, layout, alpha);
+        for (unsigned k = 0; k < TILES; k++) area[k] = area_of(k, model->synthesis_ring, latents.data, samples, layout, alpha_there);
         vqz_host_seed(layout);
         run(on, VQZ_CU_SYNTHESIS, area, &mem, NULL);
-        for (size_t i = 0; i < (size_t)WIDTH * HEIGHT * layout; i++)
+        download(got, samples, bytes);
+        for (size_t i = 0; i < bytes; i++)
             if (got[i] != want[i]) fail_msg("layout %u: sample %zu is %u, not %u", layout, i, got[i], want[i]);
+        vqz_cu_free(samples);
+        vqz_cu_free(alpha_there);
         free(alpha);
         free(want);
         free(got);
@@ -151,20 +158,27 @@ static void test_rows(void **state) {
     for (unsigned layout = VQZ_GRAY; layout <= VQZ_RGBA; layout++) {
         enum { W = 37, H = 5 };
         const bool has_alpha = vqz_has_alpha(layout);
-        uint8_t *from = make_picture(PICTURE_NOISE, W, H, layout, layout), rgb[W * H * 3], alpha[W * H], want[W * 3], want_alpha[W];
+        uint8_t *from = make_picture(PICTURE_NOISE, W, H, layout, layout), rgb[W * H * 3] = {0}, alpha[W * H] = {0}, want[W * 3], want_alpha[W];
         for (size_t i = layout - 1; has_alpha && i < (size_t)W * H * layout; i += layout) from[i] |= 1;      /* transparent colour is the processor's to fill */
-        const vqz_cu_rows rows = {.from = from, .rgb = rgb, .alpha = has_alpha ? alpha : NULL, .width = W, .height = H, .layout = layout, .from_row = W * layout};
+        const vqz_cu_rows rows = {.from = upload(from, (size_t)W * H * layout), .rgb = upload(rgb, sizeof rgb), .alpha = has_alpha ? upload(alpha, sizeof alpha) : NULL,
+                                  .width = W, .height = H, .layout = layout, .from_row = W * layout};
         assert_int_equal(vqz_cu_rows_in(&rows, NULL), 0);
+        download(rgb, rows.rgb, sizeof rgb);
+        if (has_alpha) download(alpha, rows.alpha, sizeof alpha);
         for (uint32_t y = 0; y < H; y++) {
             vqz_row_in(layout, from + (size_t)y * W * layout, W, NULL, want, want_alpha);
             assert_memory_equal(rgb + y * W * 3, want, sizeof want);
             if (has_alpha) assert_memory_equal(alpha + y * W, want_alpha, sizeof want_alpha);
         }
+        vqz_cu_free((void *)(uintptr_t)rows.from);
+        vqz_cu_free(rows.rgb);
+        vqz_cu_free(rows.alpha);
         free(from);
     }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_analysis), cmocka_unit_test(test_synthesis)};
+    if (device_missing()) return SKIPPED;
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
