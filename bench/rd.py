@@ -21,6 +21,7 @@ from PIL import Image
 import coders
 import metrics
 import report
+import screens
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -29,7 +30,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".ppm")
 
 def arguments():
     p = argparse.ArgumentParser(prog="bench/rd.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--set", default=str(ROOT.parent / "shared" / "kodak"), metavar="DIR", help="folder of pictures (%(default)s)")
+    p.add_argument("--set", default=str(ROOT.parent / "shared" / "kodak"), metavar="DIR", help="folder of pictures (%(default)s); `screen`: the generated screens, drawings and gradients")
     p.add_argument("--images", type=int, metavar="N", help="only the first N pictures, in order of name")
     p.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th picture")
     p.add_argument("--codecs", default="vqz,jpeg420", metavar="LIST",
@@ -152,6 +153,9 @@ def main():
     if not set(wanted) <= set(metrics.NAMES):
         sys.exit(f"metrics are {', '.join(metrics.NAMES)}")
     versions = metric_versions(wanted)
+    if args.set == "screen":
+        args.set = ROOT / ".cache" / "screens"
+        screens.make(args.set)
     pictures = sorted(p for p in Path(args.set).iterdir() if p.suffix.lower() in PICTURES)[::args.every][:args.images]
     if not pictures:
         sys.exit(f"{args.set}: no pictures")

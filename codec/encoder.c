@@ -167,7 +167,7 @@ static void choose_tiles(vqz_encoder *enc, const vqz_image_info *info) {
 }
 
 /* A worker's memory for one tile of h x w pixels. With residuals the latents are kept with the picture instead. */
-static vqz_status layout_tile(vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y,
+static vqz_status layout_tile(const vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y,
                               vqz_synthesis *s, vqz_refine *refine, vqz_error *e) {
     uint32_t ph = vqz_positions(h), pw = vqz_positions(w);
     y->stride = pw;
@@ -363,33 +363,47 @@ static vqz_status encode_alpha(vqz_encoder *enc, uint32_t x, uint32_t y, uint32_
     return vqz_alpha_encode(&enc->mem, plane, (ptrdiff_t)enc->head.width, 1, width, height, &r->alpha, &r->alpha_size, &r->error);
 }
 
-static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
+/* A tile of a picture whose rows are held from `first` on. */
+typedef struct source {
+    const uint8_t *rgb;
+    uint32_t first, picture_width, picture_height;
     uint32_t x, y, width, height;
-    vqz_grid_rect(&enc->head, tx, enc->tile_row, &x, &y, &width, &height);
+} source;
+
+/* kept: where the latents are to be left, NULL: nowhere. */
+static vqz_status encode_latents(const vqz_encoder *enc, worker *w, const source *s, const vqz_latents *kept, vqz_memory *mem,
+                                 uint8_t **payload, size_t *size, vqz_error *e) {
     vqz_analysis an;
     vqz_prior prior;
     vqz_latents latents;
     vqz_synthesis synthesis;
     vqz_refine refine;
     vqz_arena a = {.base = w->arena.base};
-    VQZ_TRY(layout_tile(enc, &a, height, width, &an, &prior, &latents, &synthesis, &refine, &r->error));
-    if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
-    VQZ_TRY(encode_alpha(enc, x, y, width, height, r));
-    if (enc->head.residual) latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
-    vqz_rect rect = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(width), vqz_positions(height)};
-    vqz_analyse(&an, enc->rgb, (size_t)enc->head.width * 3, enc->first, enc->head.width, enc->head.height, rect, &latents, &prior, &enc->model->level[enc->level]);
-    if (enc->correct) vqz_analysis_correct(&an, &synthesis, enc->head.width, enc->head.height, rect, &latents);
-    const uint8_t *rgb = enc->rgb + ((size_t)(y - enc->first) * enc->head.width + x) * 3;
-    if (enc->unit) vqz_masking(rgb, (size_t)enc->head.width * 3, width, height, prior.steps);
+    VQZ_TRY(layout_tile(enc, &a, s->height, s->width, &an, &prior, &latents, &synthesis, &refine, e));
+    if (a.used > w->capacity) return vqz_fail(e, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", s->width, s->height);
+    if (kept) latents = *kept;
+    const size_t stride = (size_t)s->picture_width * 3;
+    const uint8_t *rgb = s->rgb + (s->y - s->first) * stride + (size_t)s->x * 3;
+    vqz_rect rect = {s->x / VQZ_LATENT_STEP, s->y / VQZ_LATENT_STEP, vqz_positions(s->width), vqz_positions(s->height)};
+    vqz_analyse(&an, s->rgb, stride, s->first, s->picture_width, s->picture_height, rect, &latents, &prior, &enc->model->level[enc->level]);
+    if (enc->correct) vqz_analysis_correct(&an, &synthesis, s->picture_width, s->picture_height, rect, &latents);
+    if (enc->unit) vqz_masking(rgb, stride, s->width, s->height, prior.steps);
     const uint8_t unit = enc->unit && has_steps(&prior) ? enc->unit : 0;
     if (!enc->rounds)
-        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, unit, &enc->quantizer, &latents, &enc->mem, &r->latent, &r->latent_size, &r->error);
+        return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, unit, &enc->quantizer, &latents, mem, payload, size, e);
     const vqz_refine_tile t = {
-        .rgb = rgb, .stride = (size_t)enc->head.width * 3,
-        .width = width, .height = height, .h = rect.h, .w = rect.w,
-        .left = x > 0, .top = y > 0, .right = x + width < enc->head.width, .bottom = y + height < enc->head.height, .unit = unit, .steps = prior.steps};
-    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, &enc->quantizer, &latents, &enc->mem,
-                             &r->latent, &r->latent_size, &r->error);
+        .rgb = rgb, .stride = stride, .width = s->width, .height = s->height, .h = rect.h, .w = rect.w,
+        .left = s->x > 0, .top = s->y > 0, .right = s->x + s->width < s->picture_width, .bottom = s->y + s->height < s->picture_height,
+        .unit = unit, .steps = prior.steps};
+    return vqz_refine_encode(&refine, enc->rounds, &t, &prior, &w->rans, (uint8_t)enc->level, &enc->quantizer, &latents, mem, payload, size, e);
+}
+
+static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
+    source s = {.rgb = enc->rgb, .first = enc->first, .picture_width = enc->head.width, .picture_height = enc->head.height};
+    vqz_grid_rect(&enc->head, tx, enc->tile_row, &s.x, &s.y, &s.width, &s.height);
+    const vqz_latents kept = enc->head.residual ? vqz_recon_latents(&enc->pixels, tx, enc->tile_row) : (vqz_latents){0};
+    VQZ_TRY(encode_alpha(enc, s.x, s.y, s.width, s.height, r));
+    return encode_latents(enc, w, &s, kept.data ? &kept : NULL, &enc->mem, &r->latent, &r->latent_size, &r->error);
 }
 
 /* A tile without latents, as it is. */
@@ -404,39 +418,20 @@ static vqz_status encode_exact(vqz_encoder *enc, worker *w, uint32_t tx, tile_re
 
 /* Latents of samples that take a tile's place, as if it were a picture of its own. */
 typedef struct substitute {
-    const vqz_encoder *enc;
+    vqz_encoder *enc;
     worker *w;
     uint32_t width, height;
 } substitute;
 
 static vqz_status encode_substitute(void *arg, const uint8_t *rgb, uint8_t **payload, size_t *size, vqz_error *e) {
     const substitute *s = arg;
-    vqz_encoder enc = *s->enc;
-    worker own = *s->w;
-    tile_result r = {0};
-    void *rows, *block;
-    enc.head.width = s->width;
-    enc.head.height = s->height;
-    enc.head.tile_width = (s->width + 63) / 64 * 64;
-    enc.head.tile_height = (s->height + 63) / 64 * 64;
-    enc.head.residual = 0;
-    enc.alpha = NULL;
-    enc.first = enc.tile_row = 0;
-    own.capacity += (size_t)vqz_positions(s->height) * vqz_positions(s->width) * enc.model->C * sizeof(int16_t) + 64;
-    VQZ_TRY(vqz_alloc(s->w->rans.mem, &rows, (size_t)s->width * s->height, 3, e));
-    vqz_status status = vqz_alloc(s->w->rans.mem, &block, 1, own.capacity, e);
-    if (status == VQZ_OK) {
-        memcpy(rows, rgb, (size_t)s->width * s->height * 3);
-        enc.rgb = rows;
-        own.arena.base = block;
-        status = encode_tile(&enc, &own, 0, &r);
-        s->w->rans = own.rans;
-        vqz_free(s->w->rans.mem, block);
-        if (status != VQZ_OK) *e = r.error;
-        *payload = r.latent;
-        *size = r.latent_size;
-    }
-    vqz_free(s->w->rans.mem, rows);
+    const source src = {.rgb = rgb, .picture_width = s->width, .picture_height = s->height, .width = s->width, .height = s->height};
+    const uint32_t ph = vqz_positions(s->height), pw = vqz_positions(s->width);
+    void *data = NULL;
+    if (s->enc->head.residual) VQZ_TRY(vqz_alloc(&s->enc->mem, &data, (size_t)ph * pw * s->enc->model->C, sizeof(int16_t), e));
+    const vqz_latents kept = {data, pw};
+    vqz_status status = encode_latents(s->enc, s->w, &src, data ? &kept : NULL, &s->enc->mem, payload, size, e);
+    vqz_free(&s->enc->mem, data);
     return status;
 }
 

@@ -15,7 +15,7 @@ for group in "$@"; do
     test) wanted+=(g++ libcmocka-dev git valgrind) ;;
     full) wanted+=(python3 clang libclang-rt-14-dev llvm) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
-    bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-tools libjxl-devtools webp netpbm libavif-bin libopenjp2-tools) ;;
+    bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-tools libjxl-devtools webp netpbm libavif-bin libopenjp2-tools optipng fonts-dejavu-core) ;;
     arm64) wanted+=(gcc-aarch64-linux-gnu qemu-user libc6-dev:arm64 libpng-dev:arm64 libjpeg62-turbo-dev:arm64 libzstd-dev:arm64 libxxhash-dev:arm64 libcmocka-dev:arm64) ;;
     s390x) wanted+=(gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user) ;;
     i386) wanted+=(gcc-i686-linux-gnu libc6-dev-i386-cross) ;;
