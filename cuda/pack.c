@@ -104,7 +104,7 @@ vqz_status vqz_cu_net_create(vqz_cu_net **out, const vqz_net *net, const vqz_lay
     VQZ_TRY(vqz_alloc(mem, &p, 1, sizeof(vqz_cu_net) + net->nlayers * sizeof(vqz_cu_layer), e));
     vqz_cu_net *packed = p;
     packed->net = net;
-    struct { size_t weights, blank, channel; } at[VQZ_NET_TENSORS];
+    struct { size_t weights, blank, channel; } at[VQZ_NET_TENSORS] = {{0}};
     size_t used = 0;
     bool fits = true;
     for (unsigned i = 0; i < net->nlayers; i++) {

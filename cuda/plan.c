@@ -35,7 +35,7 @@ static vqz_status lay_out(const vqz_cu_net *n, const vqz_cu_binding *b, vqz_net_
 }
 
 vqz_status vqz_cu_plan_size(const vqz_cu_net *net, const vqz_cu_binding *b, size_t *scratch, vqz_error *e) {
-    vqz_net_places p;
+    vqz_net_places p = {.total = 0};
     VQZ_TRY(lay_out(net, b, &p, e));
     *scratch = p.total;
     return VQZ_OK;
@@ -64,7 +64,7 @@ static void fill(const vqz_cu_net *n, const vqz_cu_binding *b, const vqz_net_pla
 
 vqz_status vqz_cu_plan_create(vqz_cu_plan *plan, const vqz_cu_net *n, const vqz_cu_binding *b, void *scratch, vqz_memory *mem, vqz_error *e) {
     const vqz_net *net = n->net;
-    vqz_net_places p;
+    vqz_net_places p = {.total = 0};
     void *views;
     *plan = (vqz_cu_plan){.net = n, .items = b->items};
     VQZ_TRY(lay_out(n, b, &p, e));

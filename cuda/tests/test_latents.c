@@ -201,8 +201,8 @@ static vqz_status encode(device *d, uint8_t **payload, size_t *size) {
 static void test_encode(void **state) {
     (void)state;
     device d;
-    uint8_t *payload[TILES];
-    size_t size[TILES];
+    uint8_t *payload[TILES] = {NULL};
+    size_t size[TILES] = {0};
     open_device(&d, 0, TILES);
     vqz_host_seed(11);
     assert_int_equal(encode(&d, payload, size), VQZ_OK);
@@ -219,8 +219,8 @@ static void test_encode(void **state) {
 #ifndef VQZ_CUDA_HARDWARE
 /* Decodes or codes tile 3 wrongly, or with an objection. */
 static bool goes_wrong(device *d, bool coding) {
-    uint8_t *payload;
-    size_t size;
+    uint8_t *payload = NULL;
+    size_t size = 0;
     vqz_error e = {0};
     if (coding) {
         const bool wrong = encode(d, &payload, &size) != VQZ_OK || size != tile[3].size || memcmp(payload, tile[3].payload, size) != 0;

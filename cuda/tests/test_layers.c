@@ -19,11 +19,12 @@ static int run_both(builder *b, unsigned items, const uint32_t (*size)[2], unsig
     vqz_net *net;
     must(vqz_net_create(&net, &mem, NULL, "test", b->tensors, b->ntensors, b->inputs, b->layers, b->nlayers, &e), &e);
     const vqz_tensor_def *d = &b->tensors[b->layers[b->nlayers - 1].dst];
-    image in[ITEMS][MAX_INPUTS], want[ITEMS];
+    const unsigned inputs = b->inputs;
+    image in[ITEMS][MAX_INPUTS] = {{{0}}}, want[ITEMS] = {{0}};
     vqz_cu_view views[MAX_INPUTS][ITEMS], out[ITEMS];
     for (unsigned k = 0; k < items; k++) {
-        vqz_view v[MAX_INPUTS];
-        for (unsigned t = 0; t < b->inputs; t++) {
+        vqz_view v[MAX_INPUTS] = {{0}};
+        for (unsigned t = 0; t < inputs; t++) {
             const vqz_scale s = vqz_net_scale(net, t);
             in[k][t] = random_image(b, &b->tensors[t], vqz_scaled(size[k][0], s), vqz_scaled(size[k][1], s), b->tensors[t].channels + rnd(b, 3), style);
             v[t] = in[k][t].view;
@@ -46,7 +47,7 @@ static int run_both(builder *b, unsigned items, const uint32_t (*size)[2], unsig
         const int64_t at = result ? -1 : differs(d, &out[k], &want[k].view);
         if (at >= 0 && what) fail_msg("%s: item %u: channel %d of position %d differs", what, k, (int)(at % d->channels), (int)(at / d->channels));
         if (at >= 0) result = -1;
-        for (unsigned t = 0; t < b->inputs; t++) {
+        for (unsigned t = 0; t < inputs; t++) {
             free(in[k][t].bytes);
             vqz_cu_free(views[t][k].data);
         }

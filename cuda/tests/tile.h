@@ -37,7 +37,7 @@ static inline vqz_model *open_model(uint8_t **data) {
     assert_non_null(*data);
     rewind(f);
     assert_int_equal(fread(*data, 1, size, f), size);
-    fclose(f);
+    assert_int_equal(fclose(f), 0);
     must(vqz_model_open(&m, *data, size, &e), &e);
     return m;
 }
