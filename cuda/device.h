@@ -51,11 +51,11 @@ template <bool SA, bool SB> VQZ_DEVICE int32_t vqz_dot4(uint32_t a, uint32_t b, 
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 #define VQZ_MMA(a_type, b_type)                                                                                                            \
-    asm("mma.sync.aligned.m16n8k32.row.col.s32." a_type "." b_type ".s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32." a_type "." b_type ".s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
                  : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
 #else   /* Turing: a quarter at a time; its fragments are quarters of the large ones */
 #define VQZ_QUARTER(a_type, b_type, c0, c1, a0, b0)                                                                                       \
-    asm("mma.sync.aligned.m8n8k16.row.col.s32." a_type "." b_type ".s32 {%0, %1}, {%2}, {%3}, {%0, %1};"                           \
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32." a_type "." b_type ".s32 {%0, %1}, {%2}, {%3}, {%0, %1};"                           \
                  : "+r"(c0), "+r"(c1) : "r"(a0), "r"(b0))
 #define VQZ_MMA(a_type, b_type)                              \
     VQZ_QUARTER(a_type, b_type, c[0], c[1], a[0], b[0]);     \
