@@ -9,10 +9,10 @@ from .graph import FEATURE_ONE, LATENT_UNIT, RUNG_UNIT
 ROWS_PER_LEVEL = 6      # a row is then about 7 % of a file's size
 
 
-def multiplier(ratio):
-    """(m, s) with m / 2^s close to each positive ratio, m as large as 15 bits and s <= 46 allow."""
+def multiplier(ratio, most=46):
+    """(m, s) with m / 2^s close to each positive ratio, m as large as 15 bits and s <= most (one for all or for each) allow."""
     ratio = np.asarray(ratio, np.float64)
-    s = np.clip(14 - np.floor(np.log2(ratio)), 1, 46)
+    s = np.clip(14 - np.floor(np.log2(ratio)), 1, most)
     m = np.round(ratio * 2. ** s)
     s = np.where((m > 32767) & (s > 1), s - 1, s)
     m = np.clip(np.round(ratio * 2. ** s), 1, 32767)
@@ -62,9 +62,12 @@ def layer(op, nodes, units, energy=None):
         limit = 32767 if wide else 127
         q = np.clip(np.round(w / step[:, None, None, None]), -limit, limit).astype(np.int64)
         out.update(op=mf.CONV, k=w.shape[2], weights=q.transpose(0, 2, 3, 1), bias=np.round(bias / step).astype(np.int64))
-    m, s = multiplier(step / du)
-    if op.add != mf.NO_TENSOR:
-        out['n'] = np.round(units(nodes[op.add]) / du * 2. ** s).astype(np.int64)
+    if op.add == mf.NO_TENSOR:
+        m, s = multiplier(step / du)
+    else:   # the addend's multiplier has 31 bits: a branch that adds next to nothing has a smaller one instead
+        ratio = units(nodes[op.add]) / du
+        m, s = multiplier(step / du, np.minimum(46, np.floor(30.9 - np.log2(ratio))))
+        out['n'] = np.round(ratio * 2. ** s).astype(np.int64)
     return mf.Layer(m=m, s=s, **out)
 
 

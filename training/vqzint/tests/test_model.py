@@ -126,6 +126,8 @@ def test_multiplier():
     m, s = quantize.multiplier(ratio)
     assert m.min() >= 1 and m.max() <= 32767 and s.min() >= 1 and s.max() <= 46
     assert (np.abs(m * 2. ** -s / ratio - 1) < 2 ** -14.).all()
+    m, s = quantize.multiplier(ratio, np.minimum(46, np.arange(len(ratio)) % 30 + 1))
+    assert (s <= np.minimum(46, np.arange(len(ratio)) % 30 + 1)).all() and m.min() >= 1 and m.max() <= 32767
 
 
 def test_recount():
