@@ -1,36 +1,106 @@
 #include "codec/latent.h"
 #include "codec/steps.h"
+#include <string.h>
 
-static uint32_t get_symbol(vqz_rans_dec *d, const vqz_codebook *b, const vqz_symbol_observer *observer) {
-    uint32_t symbol = vqz_rans_get(d, &b->table);
-    if (observer) observer->symbol(observer->arg, b, symbol);
-    return symbol;
+/* The next symbol's slot. */
+static inline const vqz_slot *take(vqz_rans_dec *d, const vqz_codebook *b, const vqz_symbol_observer *observer) {
+    const vqz_slot *s = vqz_rans_take(d, b->slots);
+    if (observer) observer->symbol(observer->arg, b, (uint32_t)(s - b->slots->slot));
+    return s;
 }
 
-static int32_t decode_scalar(vqz_rans_dec *d, const vqz_codebook *b, const vqz_symbol_observer *observer) {
-    uint32_t k = get_symbol(d, b, observer);
-    if (k == b->n) return vqz_rans_get_golomb(d) * 256;
-    return vqz_shifted(b->value[k], b->shift, b->shift ? vqz_rans_get_bits(d, b->shift) : 0);
+static inline int32_t decode_scalar(vqz_rans_dec *d, vqz_rans_dec *raw, const vqz_codebook *b, const vqz_symbol_observer *observer) {
+    const vqz_slot *s = take(d, b, observer);
+    if (vqz_rans_is_last(s)) return vqz_rans_get_golomb(raw) * 256;
+    return vqz_shifted(s->value[0], b->shift, b->shift ? vqz_rans_get_bits(raw, b->shift) : 0);
+}
+
+/* Two residuals. d: lanes and words; raw: raw bits. */
+static inline void decode_two(const vqz_model *m, vqz_rans_dec *d, vqz_rans_dec *raw, uint32_t a, uint32_t b, int32_t *r, const vqz_symbol_observer *observer) {
+    unsigned swap;
+    const vqz_codebook *book = vqz_pair_book(m, a, b, &swap);
+    if (book) {
+        const vqz_slot *s = take(d, book, observer);
+        r[swap] = s->value[0];
+        r[!swap] = s->value[1];
+        if (vqz_rans_is_last(s)) {
+            r[0] = vqz_rans_get_golomb(raw) * 256;
+            r[1] = vqz_rans_get_golomb(raw) * 256;
+        }
+    } else {
+        r[0] = decode_scalar(d, raw, &m->scalar[a], observer);
+        r[1] = decode_scalar(d, raw, &m->scalar[b], observer);
+    }
+}
+
+enum { GROUP = 4 };                          /* pairs, one in each of four lanes */
+typedef uint32_t group __attribute__((vector_size(4 * GROUP)));
+
+/* Groups of pairs that are all zero by these ranges, and need no word: returns the number of pairs. */
+static inline uint32_t skip_quiet(vqz_rans_dec *d, const vqz_duo *duo, uint32_t pairs) {
+    const group low = ~(group){0} << 31;
+    group x;
+    uint32_t n = 0;
+    for (unsigned i = 0; i < GROUP; i++) x[i] = d->state[(d->lane + i) % GROUP];
+    for (; n < pairs; n += GROUP, duo += GROUP) {
+        const group z = {duo[0].quiet, duo[1].quiet, duo[2].quiet, duo[3].quiet};
+        uint64_t stop[2];
+        const group freq = z >> 16, offset = (x & (VQZ_RANS_TOTAL - 1)) - (z & 0xffff), next = freq * (x >> VQZ_RANS_BITS) + offset;
+        const group other = (offset | ~(offset - freq) | ((next >> 16) - 1)) & low;     /* below the range, above it, a word is due */
+        memcpy(stop, &other, sizeof stop);
+        if (stop[0] | stop[1]) break;
+        x = next;
+    }
+    for (unsigned i = 0; n && i < GROUP; i++) d->state[(d->lane + i) % GROUP] = x[i];
+    return n;
+}
+
+/* Four pairs in one go, without a branch that is hard to foresee. False: something that takes decode_two, and nothing has been done. */
+static inline bool decode_group(const vqz_model *m, vqz_rans_dec *d, vqz_rans_dec *raw, const vqz_duo *duo, int32_t *r) {
+    const uint8_t *books = (const uint8_t *)m->pair->slots;
+    const vqz_slot *slot[GROUP];
+    uint32_t x[GROUP], v[GROUP], next[GROUP];
+    bool more = false, last = false;
+    if (d->words_end - d->words < 2 * GROUP || (duo[0].book | duo[1].book | duo[2].book | duo[3].book) & VQZ_NO_BOOK) return false;
+    for (unsigned i = 0; i < GROUP; i++) {
+        x[i] = d->state[(d->lane + i) % GROUP];
+        v[i] = vqz_rans_slot(x[i]);
+        slot[i] = vqz_rans_near((const vqz_slots *)(const void *)(books + (duo[i].book & ~1u)), v[i]);
+        more |= vqz_rans_is_beyond(slot[i], v[i]);
+    }
+    for (unsigned i = 0; more && i < GROUP; i++)
+        while (vqz_rans_is_beyond(slot[i], v[i])) slot[i]++;
+    for (unsigned i = 0; i < GROUP; i++) {
+        const vqz_slot *s = slot[i];
+        const uint32_t swap = duo[i].book & 1;
+        next[i] = vqz_rans_next(x[i], s->freq, v[i] - s->start);
+        r[2 * i + swap] = s->value[0];
+        r[2 * i + (swap ^ 1)] = s->value[1];
+        last |= vqz_rans_is_last(s);
+    }
+    for (unsigned i = 0; i < GROUP; i++) {
+        const uint32_t low = vqz_rans_is_low(next[i]), word = vqz_load16(d->words);
+        d->state[(d->lane + i) % GROUP] = next[i] << 16 * low | (word & (0 - low));
+        d->words += 2 * low;
+    }
+    for (unsigned i = 0; last && i < 2 * GROUP; i++)
+        if (vqz_rans_is_last(slot[i / 2])) r[i] = vqz_rans_get_golomb(raw) * 256;
+    return true;
 }
 
 /* The residuals of one position, in steps. */
-static void decode_residuals(const vqz_model *m, vqz_rans_dec *d, const uint8_t *rung, uint32_t c, int32_t *r, const vqz_symbol_observer *observer) {
-    for (uint32_t k = 0; k < c; k += 2, r += 2) {
-        unsigned swap;
-        const vqz_codebook *book = vqz_pair_book(m, rung[k], rung[k + 1], &swap);
-        if (book) {
-            uint32_t s = get_symbol(d, book, observer);
-            if (s == book->n) {
-                r[0] = vqz_rans_get_golomb(d) * 256;
-                r[1] = vqz_rans_get_golomb(d) * 256;
-            } else {
-                r[swap] = book->value[2 * s];
-                r[!swap] = book->value[2 * s + 1];
-            }
-        } else {
-            r[0] = decode_scalar(d, &m->scalar[rung[k]], observer);
-            r[1] = decode_scalar(d, &m->scalar[rung[k + 1]], observer);
-        }
+static inline void decode_residuals(const vqz_model *m, vqz_rans_dec *d, vqz_rans_dec *raw, const uint8_t *rung, uint32_t c, int32_t *r,
+                                    const vqz_symbol_observer *observer) {
+    vqz_duo duo[VQZ_MAX_CHANNELS / 2];
+    const bool four = d->lanes == GROUP && c % (2 * GROUP) == 0 && !observer;
+    memset(r, 0, c * sizeof *r);
+    for (uint32_t k = 0; four && k < c / 2; k++) duo[k] = m->duo[rung[2 * k] * m->rungs + rung[2 * k + 1]];
+    for (uint32_t k = 0; k < c;) {
+        if (four) k += 2 * skip_quiet(d, duo + k / 2, (c - k) / 2);
+        if (k == c) break;
+        const uint32_t end = four ? k + 2 * GROUP : c;
+        if (four && decode_group(m, d, raw, duo + k / 2, r + k)) k = end;
+        for (; k < end; k += 2) decode_two(m, d, raw, rung[k], rung[k + 1], r + k, observer);
     }
 }
 
@@ -42,14 +112,19 @@ static void decode_pass(vqz_prior *p, vqz_rans_dec *d, uint32_t slice, unsigned 
     const uint32_t first = m->slice_start[slice], c = m->slice[slice];
     uint8_t rung[VQZ_MAX_CHANNELS];
     int32_t r[VQZ_MAX_CHANNELS];
+    vqz_rans_dec own = *d;                   /* nobody else knows of it: its place in the words and its lane stay in registers */
     for (uint32_t i = 0; i < p->count[pass]; i++) {
         const int16_t *heads = p->heads + (size_t)i * 2 * c;
         const vqz_level *level = vqz_level_at(p, p->position[pass][i]);
         p->loops->rungs(m, level, first, c, heads, bias, rung);
-        decode_residuals(m, d, rung, c, r, observer);
+        decode_residuals(m, &own, d, rung, c, r, observer);
         int16_t *out = vqz_latent_at(p, y, p->position[pass][i]) + first;
         p->loops->reconstruct(m, level, first, c, heads, r, out);
     }
+    memcpy(d->state, own.state, sizeof d->state);
+    d->lane = own.lane;
+    d->words = own.words;
+    d->failed |= own.failed;
 }
 
 static void decode_hyper(vqz_prior *p, vqz_rans_dec *d, const vqz_level *level) {

@@ -13,6 +13,16 @@ typedef struct vqz_table {
     const uint16_t *look;        /* [1 << VQZ_LOOK_BITS]: symbol that holds the slot's first value: where the search starts */
     uint32_t single;             /* 1 where n == 1: nothing is coded, and no symbol number is used up */
 } vqz_table;
+/* A table that is not single as decoders like it: symbols and what they stand for side by side. The next one's start is where a symbol ends; behind
+ * the last one there is one that starts at VQZ_RANS_TOTAL. */
+typedef struct vqz_slot {
+    uint16_t start, freq;
+    int16_t value[2];
+} vqz_slot;
+typedef struct vqz_slots {
+    uint16_t look[1 << VQZ_LOOK_BITS];
+    vqz_slot slot[];
+} vqz_slots;
 /* Checks the frequencies (VQZ_ERR_MODEL_INVALID with `name` in the text) and fills cum[n] and look[1 << VQZ_LOOK_BITS], which the caller owns. */
 vqz_status vqz_table_build(vqz_table *t, const uint16_t *freq, uint32_t n, uint16_t *cum, uint16_t *look, const char *name, vqz_error *e);
 
@@ -105,6 +115,22 @@ static inline uint32_t vqz_rans_get(vqz_rans_dec *d, const vqz_table *t) {
     while (v - t->cum[k] >= t->freq[k]) k++;   /* ends: the frequencies sum to VQZ_RANS_TOTAL */
     return vqz_rans_advance(d, t->freq[k], v - t->cum[k]) ? k : 0;
 }
+/* The slot of v or one a little before it, which is rare. More than one step is hard to foresee: the first one is a move, not a branch. */
+static inline const vqz_slot *vqz_rans_near(const vqz_slots *t, uint32_t v) {
+    const vqz_slot *s = t->slot + t->look[v >> (VQZ_RANS_BITS - VQZ_LOOK_BITS)];
+    return s + (s[1].start <= v);
+}
+static inline bool vqz_rans_is_beyond(const vqz_slot *s, uint32_t v) { return s[1].start <= v; }
+/* vqz_rans_get from such a table. Where a word is missing only d->failed tells. */
+static inline const vqz_slot *vqz_rans_take(vqz_rans_dec *d, const vqz_slots *t) {
+    const uint32_t v = vqz_rans_slot(d->state[d->lane]);
+    const vqz_slot *s = vqz_rans_near(t, v);
+    while (vqz_rans_is_beyond(s, v)) s++;
+    vqz_rans_advance(d, s->freq, v - s->start);
+    return s;
+}
+/* Whether it is its table's last symbol, the escape. */
+static inline bool vqz_rans_is_last(const vqz_slot *s) { return s[1].start == VQZ_RANS_TOTAL; }
 static inline unsigned vqz_rans_get_bit(vqz_rans_dec *d, uint32_t one) {
     uint32_t v = vqz_rans_slot(d->state[d->lane]), zero = VQZ_RANS_TOTAL - one;
     unsigned bit = v >= zero;

@@ -3,9 +3,10 @@
 #include "base/arena.h"
 #include "base/ilog2.h"
 #include <stdio.h>
+#include <string.h>
 
 #define BAD(...) vqz_fail(e, VQZ_ERR_MODEL_INVALID, VQZ_NO_OFFSET, __VA_ARGS__)
-enum { MAX_SCALAR = 1023, MAX_PAIR = 511, MAX_PAIR_VALUE = 1 << 13 };
+enum { MAX_SCALAR = 1023, MAX_PAIR = 511, MAX_PAIR_VALUE = 1 << 13, QUIET = VQZ_RANS_TOTAL / 16 * 15 };
 
 /* freq[n] from the file into a checked table with its derived arrays. */
 static vqz_status parse_table(vqz_table *t, uint32_t n, const char *name, vqz_reader *r, vqz_arena *a, vqz_error *e) {
@@ -29,14 +30,25 @@ static void sort_picks(vqz_pick *picks, uint32_t n, const int16_t *value, const 
     }
 }
 
+static void fill_slots(vqz_slots *s, const vqz_table *t, uint32_t dim, const int16_t *value) {
+    memcpy(s->look, t->look, sizeof s->look);
+    for (uint32_t i = 0; i < t->n; i++) {
+        s->slot[i] = (vqz_slot){.start = t->cum[i], .freq = t->freq[i]};
+        for (uint32_t k = 0; k < dim && i + 1 < t->n; k++) s->slot[i].value[k] = value[i * dim + k];
+    }
+    s->slot[t->n] = (vqz_slot){.start = VQZ_RANS_TOTAL};
+}
+
 /* A codebook of n codewords of `dim` values. */
 static vqz_status parse_book(vqz_codebook *b, uint32_t n, uint32_t dim, const char *name, vqz_reader *r, vqz_arena *a, vqz_error *e) {
     int16_t *value;
     uint32_t *cost;
     vqz_pick *picks = NULL;
+    vqz_slots *slots;
     vqz_table table;
     VQZ_TAKE(a, value, (size_t)n * dim);
     VQZ_TAKE(a, cost, (size_t)n + 1);
+    slots = vqz_take(a, sizeof *slots + ((size_t)n + 2) * sizeof(vqz_slot), 1);
     if (dim == 2) VQZ_TAKE(a, picks, n);
     for (uint32_t i = 0; i < n * dim; i++) {
         int16_t v = (int16_t)vqz_read16(r);
@@ -62,14 +74,24 @@ static vqz_status parse_book(vqz_codebook *b, uint32_t n, uint32_t dim, const ch
     }
     for (uint32_t i = 0; i <= n; i++) cost[i] = vqz_cost_q12(table.freq[i]);
     if (dim == 2) sort_picks(picks, n, value, cost);
+    fill_slots(slots, &table, dim, value);
     b->n = n;
     b->value = value;
     b->cost = cost;
     b->picks = picks;
+    b->slots = slots;
     b->zero = zero;
     b->mean_abs = (uint32_t)(sum >> VQZ_RANS_BITS);
     b->table = table;
     return VQZ_OK;
+}
+
+static vqz_duo duo_of(const vqz_model *m, uint32_t a, uint32_t b) {
+    if (a > m->top || b > m->top) return (vqz_duo){.book = VQZ_NO_BOOK};
+    const vqz_codebook *book = &m->pair[m->map[a > b ? a * (m->top + 1) + b : b * (m->top + 1) + a]];
+    const int16_t *zero = book->value + 2 * (size_t)book->zero;
+    const bool quiet = !zero[0] && !zero[1] && book->table.freq[book->zero] >= QUIET;
+    return (vqz_duo){quiet ? vqz_rans_range(&book->table, book->zero) : 0, (uint32_t)((const uint8_t *)book->slots - (const uint8_t *)m->pair->slots) + (a < b)};
 }
 
 vqz_status vqz_parse_ladder(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e) {
@@ -108,6 +130,10 @@ vqz_status vqz_parse_ladder(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error
         if (map) map[i] = v;
     }
     m->map = map;
+    vqz_duo *duo;
+    VQZ_TAKE(a, duo, (size_t)m->rungs * m->rungs);
+    for (uint32_t i = 0; duo && i < m->rungs * m->rungs; i++) duo[i] = duo_of(m, i / m->rungs, i % m->rungs);
+    m->duo = duo;
     return VQZ_OK;
 }
 

@@ -42,10 +42,18 @@ typedef struct vqz_codebook {
     const int16_t *value;                    /* [n], or [n][2] for pairs; 8 fractional bits */
     const uint32_t *cost;                    /* [n + 1] bits of each symbol, 12 fractional bits */
     const vqz_pick *picks;                   /* [n] cheapest first; pairs only */
+    const vqz_slots *slots;                  /* of the table, with the values */
     uint32_t zero;                           /* the codeword nearest to zero */
     uint32_t mean_abs;                       /* expected |value| under the table, scalar only */
     vqz_table table;
 } vqz_codebook;
+
+/* Two channels of certain rungs, as decoders look at them. */
+typedef struct vqz_duo {
+    uint32_t quiet;                          /* the range (vqz_rans_range) of two residuals of 0 where little else comes, else 0 */
+    uint32_t book;                           /* bytes from pair[0].slots to those of its book, and 1 where the channels are swapped; VQZ_NO_BOOK */
+} vqz_duo;
+enum { VQZ_NO_BOOK = 2 };                    /* coded one by one: no book starts there */
 
 typedef struct vqz_level {
     uint32_t lambda;                         /* cost of a bit in squared steps, 16 fractional bits */
@@ -93,6 +101,7 @@ struct vqz_model {
     uint32_t rungs, top, npairs;
     vqz_codebook *scalar, *pair;             /* [rungs], [npairs] */
     const uint16_t *map;                     /* [top + 1][top + 1] */
+    const vqz_duo *duo;                      /* [rungs][rungs] */
     uint32_t nztables;
     vqz_table *ztable;                       /* symbols -M..M, escape */
     vqz_net_def def[VQZ_NET_KINDS][VQZ_MAX_SLICES];
