@@ -45,7 +45,10 @@ static sums sums_of(bytes b) {
     while (assert_int_equal(vqz_demux_next(d, &ev, false, NULL), VQZ_OK), ev.kind != VQZ_EV_END) {
         if (ev.kind == VQZ_EV_HEAD) head = ev.head;
         if (ev.kind != VQZ_EV_TILE || ev.tile.layer != VQZ_LAYER_LATENT) continue;
-        vqz_reader r = vqz_reader_of(ev.tile.payload, ev.tile.size);
+        vqz_tile_parts parts;
+        assert_int_equal(vqz_tile_split(&parts, ev.tile.payload, ev.tile.size, NULL), VQZ_OK);
+        if (!parts.latents) continue;
+        vqz_reader r = vqz_reader_of(parts.latents, parts.latents_size);
         vqz_latent_head h;
         uint32_t x, y, w, high, nx = vqz_grid_of(head).nx;
         assert_int_equal(vqz_latent_head_read(&h, model, &r, NULL), VQZ_OK);

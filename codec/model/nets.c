@@ -187,8 +187,8 @@ vqz_status vqz_check_nets(vqz_model *m, bool proven, vqz_error *e) {
     *latq = (vqz_net_def){.ntensors = 2, .nlayers = 1, .inputs = 1, .tensors = m->latq_tensors, .layers = &m->latq_layer};
     VQZ_TRY(vqz_net_describe(&latq->net, &m->mem, "LATQ", latq->tensors, 2, 1, latq->layers, 1, e));
     m->synthesis_ring = synthesis_reach(m);
-    /* a tile row may be as low as 2 positions, and pixels wait for one row below theirs only */
-    return m->synthesis_ring > 2 ? BAD("synthesis: a pixel depends on latents %u positions away, at most 2 are allowed", m->synthesis_ring) : VQZ_OK;
+    /* pixels wait for one row of tiles below theirs, all but the last of which have 4 positions and more */
+    return m->synthesis_ring > 4 ? BAD("synthesis: a pixel depends on latents %u positions away, at most 4 are allowed", m->synthesis_ring) : VQZ_OK;
 }
 
 vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, unsigned wanted, const vqz_nets **nets, vqz_error *e) {

@@ -234,10 +234,10 @@ def networks(s):
     replace('anchor-later', 'role 5, layer 1 looks at tensor 0', ANCHOR, lambda m: Net(ANCHOR, 0, [s8(2), s16(5)]).layer(rnd, u8(5), src=0, k=3).layer(rnd, u8(5), src=0))
     replace('anchor-added', 'role 5, layer 1 adds tensor 0', ANCHOR, lambda m: Net(ANCHOR, 0, [s8(2), s16(5)]).layer(rnd, u8(2), src=0, k=3).layer(rnd, u8(2), add=0).layer(rnd, u8(5)))
     replace('anchor-first', 'role 5, layer 0 does not look at tensor 0', ANCHOR, lambda m: Net(ANCHOR, 0, [s8(2), s16(5)]).layer(rnd, u8(5), src=1).layer(rnd, u8(5), src=0, k=3))
-    replace('reach', 'pixels that depend on latents 3 away', SYNTHESIS, lambda m: Net(SYNTHESIS, 0, [s8(4), s16(48)]).layer(rnd, s8(2), src=0, k=5).layer(rnd, s8(2), k=3, shuffle=4)
+    replace('reach', 'pixels that depend on latents 5 away', SYNTHESIS, lambda m: Net(SYNTHESIS, 0, [s8(4), s16(48)]).layer(rnd, s8(2), src=0, k=5).layer(rnd, s8(2), k=5).layer(rnd, s8(2), k=3, shuffle=4)
             .layer(rnd, s16(3), shuffle=4))
-    replace('reach-linear', 'pixels that depend on latents 3 away, by the linear path', LINEAR, lambda m: Net(LINEAR, 0, [s16(4)]).layer(rnd, s16(2), k=5).layer(rnd, s16(2), k=3).layer(rnd, s16(48), shuffle=4))
-    replace('reach-joined', 'pixels that depend on latents 3 away, by both together', LINEAR, lambda m: Net(LINEAR, 0, [s16(4)]).layer(rnd, s16(2), k=5).layer(rnd, s16(48), k=3, shuffle=4))
+    replace('reach-linear', 'pixels that depend on latents 5 away, by the linear path', LINEAR, lambda m: Net(LINEAR, 0, [s16(4)]).layer(rnd, s16(2), k=5).layer(rnd, s16(2), k=5).layer(rnd, s16(2), k=3).layer(rnd, s16(48), shuffle=4))
+    replace('reach-joined', 'pixels that depend on latents 5 away, by both together', LINEAR, lambda m: Net(LINEAR, 0, [s16(4)]).layer(rnd, s16(2), k=5).layer(rnd, s16(2), k=5).layer(rnd, s16(48), k=3, shuffle=4))
 
 
 def sums(s):

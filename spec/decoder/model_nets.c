@@ -177,5 +177,5 @@ void read_nets(struct model *m, struct bytes *b) {
     reach(&m->net[SYNTHESIS][0], 0, 15, from, to);   /* the pixels of latent 0 */
     if (from[1] <= to[1])
         reach(&m->net[SYNTHESIS_LINEAR][0], from[1], to[1], linear_from, linear_to);
-    demand(from[0] >= -2 && linear_from[0] >= -2 && to[0] <= 2 && linear_to[0] <= 2, "pixels reach too far");
+    demand(from[0] >= -4 && linear_from[0] >= -4 && to[0] <= 4 && linear_to[0] <= 4, "pixels reach too far");
 }

@@ -1,6 +1,7 @@
 #include "training/count/counts.h"
 #include "base/arena.h"
 #include "codec/latent.h"
+#include "codec/pixels.h"
 #include "codec/reconstruct.h"
 #include "format/format.h"
 #include <inttypes.h>
@@ -59,6 +60,9 @@ static vqz_status count_tile(vqz_counts *c, const vqz_nets *nets, const vqz_head
     vqz_grid_rect(head, tile->index % grid.nx, tile->index / grid.nx, &x, &y, &w, &h);
     w = vqz_positions(w);
     h = vqz_positions(h);
+    vqz_tile_parts parts;
+    VQZ_TRY(vqz_tile_split(&parts, tile->payload, tile->size, e));
+    if (!parts.latents) return VQZ_OK;       /* pixels as they are */
     vqz_arena a = {0};
     vqz_prior prior;
     vqz_latents latents;
@@ -68,7 +72,7 @@ static vqz_status count_tile(vqz_counts *c, const vqz_nets *nets, const vqz_head
     a = (vqz_arena){.base = block};
     vqz_status s = layout(c, nets, h, w, &a, &prior, &latents, e);
     vqz_symbol_observer observer = {count_symbol, c};
-    if (s == VQZ_OK) s = vqz_latent_decode(&prior, tile->payload, tile->size, &latents, true, &observer, e);
+    if (s == VQZ_OK) s = vqz_latent_decode(&prior, parts.latents, parts.latents_size, &latents, true, &observer, e);
     if (s == VQZ_OK) count_hyper(c, &prior);
     vqz_free(&c->mem, block);
     return s;
