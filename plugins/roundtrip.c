@@ -39,8 +39,9 @@ static vqz_status begin(vqz_roundtrip *r, vqz_layout layout, vqz_error *e) {
 }
 
 vqz_status vqz_roundtrip_open(vqz_roundtrip **out, const vqz_settings *settings, uint32_t width, uint32_t height, vqz_layout layout, vqz_error *error) {
-    *out = NULL;
     vqz_roundtrip *r = calloc(1, sizeof *r);
+    vqz_status s;
+    *out = NULL;
     if (!r) {
         *error = (vqz_error){VQZ_ERR_MEMORY, UINT64_MAX, "out of memory"};
         return VQZ_ERR_MEMORY;
@@ -48,7 +49,7 @@ vqz_status vqz_roundtrip_open(vqz_roundtrip **out, const vqz_settings *settings,
     r->width = width;
     r->height = height;
     r->samples = (uint32_t)layout;
-    vqz_status s = vqz_encoder_open(&r->enc, settings, NULL, error);
+    s = vqz_encoder_open(&r->enc, settings, NULL, error);
     if (s == VQZ_OK) s = vqz_decoder_open(&r->dec, settings, error);
     if (s == VQZ_OK) s = begin(r, layout, error);
     if (s == VQZ_OK) *out = r;
@@ -87,7 +88,7 @@ vqz_status vqz_roundtrip_frame(vqz_roundtrip *r, const uint8_t *in, ptrdiff_t in
     if ((s = vqz_decoder_next_frame(r->dec, &frame)) != VQZ_OK) return from_decoder(r, s, error);
     while ((s = vqz_decoder_receive(r->dec, &band)) == VQZ_OK)
         for (uint32_t y = 0; y < band.rows; y++) {
-            const ptrdiff_t at = (ptrdiff_t)(band.y + y);
+            const ptrdiff_t at = (ptrdiff_t)band.y + y;
             sum += put_row(band.pixels + (ptrdiff_t)y * band.stride, in + at * in_stride, out + at * out_stride, row);
         }
     if (s != VQZ_END) return from_decoder(r, s, error);

@@ -1,9 +1,10 @@
 #!/bin/bash
 # insert.sh TREE   Puts libvqz's codec, (de)muxer and filter into a source tree of FFmpeg, whose configure then knows --enable-libvqz.
 # Every place is found by a short string; where one is missing, or there twice, nothing in TREE is changed. Run again, it changes nothing but our own files.
+# shellcheck disable=SC2016,SC1003   # Makefile variables and lines that end in a backslash
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -eq 1 ] && [ -f "$1/configure" ] && [ -f "$1/libavcodec/codec_id.h" ] || { echo "usage: insert.sh TREE, a source tree of FFmpeg" >&2; exit 2; }
+if [ $# -ne 1 ] || [ ! -f "$1/configure" ] || [ ! -f "$1/libavcodec/codec_id.h" ]; then echo "usage: insert.sh TREE, a source tree of FFmpeg" >&2; exit 2; fi
 tree=$(cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -57,7 +58,11 @@ like libavformat/allformats.c ff_vqf_demuxer ff_vqz_demuxer
 like libavformat/allformats.c ff_webp_muxer ff_vqz_muxer
 place libavformat/Makefile after '^OBJS-\$\(CONFIG_VQF_DEMUXER\)' 'OBJS-$(CONFIG_VQZ_DEMUXER)               += vqzdec.o
 OBJS-$(CONFIG_VQZ_MUXER)                 += vqzenc.o'
-place libavformat/img2.c after '\{ AV_CODEC_ID_WEBP, ' '    { AV_CODEC_ID_VQZ,        "vqz"      },'
+if grep -q '^    TAG(WEBP, ' "$tree/libavformat/img2.c"; then       # since 7.0
+    place libavformat/img2.c after '^    TAG\(WEBP, ' '    TAG(VQZ,             vqz      ) \'
+else
+    place libavformat/img2.c after '\{ AV_CODEC_ID_WEBP, ' '    { AV_CODEC_ID_VQZ,        "vqz"      },'
+fi
 place libavformat/riff.c after '\{ AV_CODEC_ID_VP9, ' "    { AV_CODEC_ID_VQZ,          MKTAG('V', 'Q', 'Z', '0') },"
 place libavformat/isom_tags.c after '\{ AV_CODEC_ID_SVQ3, ' "    { AV_CODEC_ID_VQZ, MKTAG('V', 'Q', 'Z', '0') },"
 

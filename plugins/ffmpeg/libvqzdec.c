@@ -1,6 +1,6 @@
 /* vqz decoder over libvqz.
  * A packet is a frame of the sequence whose header is the extradata, or, where that is missing or the packet begins with a header of its own, a whole file. */
-#include "libavutil/imgutils.h"
+#include "libavutil/mem.h"
 #include "libavutil/opt.h"
 #include "codec_internal.h"
 #include "decode.h"

@@ -1,5 +1,6 @@
 /* vqz encoder over libvqz.
  * Where the container wants a global header, that is the extradata and a packet is a frame of the sequence; else every packet is a still, a whole file. */
+#include "libavutil/mem.h"
 #include "libavutil/opt.h"
 #include "codec_internal.h"
 #include "encode.h"

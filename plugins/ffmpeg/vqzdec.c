@@ -216,13 +216,14 @@ const FFInputFormat ff_vqz_demuxer = {
     .p.name         = "vqz",
     .p.long_name    = NULL_IF_CONFIG_SMALL("vqz learned image codec"),
     .p.extensions   = "vqz",
+    .flags_internal = FF_INFMT_FLAG_INIT_CLEANUP,
 #else
 const AVInputFormat ff_vqz_demuxer = {
     .name           = "vqz",
     .long_name      = NULL_IF_CONFIG_SMALL("vqz learned image codec"),
     .extensions     = "vqz",
-#endif
     .flags_internal = FF_FMT_INIT_CLEANUP,
+#endif
     .priv_data_size = sizeof(VqzDemuxContext),
     .read_probe     = read_probe,
     .read_header    = read_header,

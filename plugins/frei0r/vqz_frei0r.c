@@ -1,6 +1,6 @@
 /* A frei0r filter: every frame is encoded and decoded. Parameters: quality 0..1, and a file for statistics.
  * The host may free strings after the call and unload this file after f0r_deinit: nothing is global, and vqz joins its threads when an instance ends. */
-#include "frei0r_abi.h"
+#include "plugins/frei0r/frei0r_abi.h"
 #include "plugins/roundtrip.h"
 #include <errno.h>
 #include <stdbool.h>
@@ -45,7 +45,7 @@ static void forget_trip(instance *p) {
 static void set_path(instance *p, const char *path) {
     char *copy = path && (!p->path || strcmp(path, p->path) != 0) ? strdup(path) : NULL;
     if (!copy) return;
-    if (p->statistics) fclose(p->statistics);
+    if (p->statistics) (void)fclose(p->statistics);     /* every line has been flushed */
     p->statistics = NULL;
     free(p->path);
     p->path = copy;
@@ -68,7 +68,7 @@ void f0r_destruct(void *handle) {
     instance *p = handle;
     if (!p) return;
     forget_trip(p);
-    if (p->statistics) fclose(p->statistics);
+    if (p->statistics) (void)fclose(p->statistics);
     free(p->path);
     free(p->rgb);
     free(p);
@@ -128,7 +128,7 @@ static vqz_status code(instance *p, const uint8_t *in, uint8_t *out, vqz_roundtr
 
 /* The one way to be heard: frei0r has none for errors. */
 static void fail(instance *p, const char *what, const char *why) {
-    if (!p->failed) fprintf(stderr, "vqz: %s: %s\n", what, why);
+    if (!p->failed) (void)fprintf(stderr, "vqz: %s: %s\n", what, why);
     p->failed = true;
 }
 

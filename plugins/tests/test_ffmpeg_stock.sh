@@ -1,5 +1,5 @@
 #!/bin/bash
-# test_stock.sh VQZ FOLDER: stock ffmpeg, nothing patched, with the frei0r filter in FOLDER, and in pipes with the program.
+# test_ffmpeg_stock.sh VQZ FOLDER: stock ffmpeg, nothing patched, with the frei0r filter in FOLDER, and in pipes with the program.
 command -v ffmpeg >/dev/null || { echo "skipped: ffmpeg is not installed"; exit 77; }
 FREI0R_PATH=$(realpath "$2")
 export FREI0R_PATH
@@ -19,7 +19,7 @@ for n in 1 2 3; do
     cli 60 in$n.ppm want.ppm
     same want.ppm out$n.ppm
 done
-[ "$(head -n 1 stats.tsv)" = "frame	bytes	bpp	psnr" ] && [ "$(wc -l <stats.tsv)" -eq 4 ] || bad "statistics: $(cat stats.tsv)"
+if [ "$(head -n 1 stats.tsv)" != "frame	bytes	bpp	psnr" ] || [ "$(wc -l <stats.tsv)" -ne 4 ]; then bad "statistics: $(cat stats.tsv)"; fi
 run 0 "$vqz" compare --json in3.ppm out3.ppm
 want=$(sed -n 's/.*"psnr": \([0-9]*\.[0-9]\).*/\1/p' out)
 awk -v want="$want" 'END { d = $4 - want; exit !(want && d > -0.1 && d < 0.1) }' stats.tsv || bad "PSNR is $want: $(tail -n 1 stats.tsv)"
@@ -57,7 +57,7 @@ says "Invalid value 'much' for parameter 'quality'"
 # ---- pipes: y4m both ways, and PPM, which stays RGB
 run 0 "$vqz" encode -q 60 --fps 30000/1001 -o film.vqz in%d.ppm
 "$vqz" decode --format y4m - <film.vqz 2>err | ffmpeg -v error -i - -f framecrc crc 2>>err || bad "y4m to ffmpeg: $(cat err)"
-grep -q '^#tb 0: 1001/30000' crc && [ "$(grep -vc '^#' crc)" -eq 3 ] || bad "not 3 frames at 30000/1001: $(cat crc)"
+if ! grep -q '^#tb 0: 1001/30000' crc || [ "$(grep -vc '^#' crc)" -ne 3 ]; then bad "not 3 frames at 30000/1001: $(cat crc)"; fi
 ffmpeg -nostdin -v error -i in%d.ppm -vf scale=out_color_matrix=bt601 -pix_fmt yuv444p -r 30 -f yuv4mpegpipe - 2>err | "$vqz" encode -q 90 - >from.vqz 2>>err || bad "y4m from ffmpeg: $(cat err)"
 run 0 "$vqz" decode -o from%d.ppm from.vqz
 exists from1.ppm from3.ppm
