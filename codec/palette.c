@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 16, MOST = 1 << 13, SLOTS = 4 * MOST, AREA = 16 };
+enum { BLOCK = 16, MOST = 1 << 15, SLOTS = 4 * MOST, AREA = 16, MOST_KEPT = 2048 };
 
 typedef struct entry {
     uint32_t colour, count, inside;          /* inside: pixels like the ones to the left and above */
@@ -12,20 +12,22 @@ typedef struct entry {
 typedef struct palette {
     entry colours[MOST];
     uint32_t n;
-    uint16_t slot[SLOTS];                    /* 1 + place in colours; 0: empty */
-    uint32_t kept[MOST], nkept;
+    uint32_t slot[SLOTS];                    /* 1 + place in colours; 0: empty */
+    uint32_t kept[MOST_KEPT], nkept;
 } palette;
 
 static uint32_t colour_of(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }
 
+static uint32_t slot_of(uint32_t colour) { return colour * UINT32_C(0x9E3779B1) >> 15; }
+
 /* NULL: there are too many. */
 static entry *find(palette *p, uint32_t colour) {
-    uint32_t at = colour * UINT32_C(0x9E3779B1) >> 17;
+    uint32_t at = slot_of(colour);
     for (; p->slot[at]; at = (at + 1) % SLOTS)
         if (p->colours[p->slot[at] - 1].colour == colour) return &p->colours[p->slot[at] - 1];
     if (p->n == MOST) return NULL;
     p->colours[p->n] = (entry){.colour = colour};
-    p->slot[at] = (uint16_t)++p->n;
+    p->slot[at] = ++p->n;
     return &p->colours[p->n - 1];
 }
 
@@ -44,9 +46,9 @@ static unsigned distance(uint32_t a, uint32_t b) {
     return most;
 }
 
-/* Sorts the colours; their slots are void then. */
-static void merge(palette *p, unsigned tolerance) {
-    qsort(p->colours, p->n, sizeof *p->colours, frequent_first);
+/* Of sorted colours; false: too many would be left. */
+static bool merge(palette *p, unsigned tolerance) {
+    p->nkept = 0;
     for (uint32_t i = 0; i < p->n; i++) {
         entry *c = &p->colours[i];
         unsigned best = (2 * c->inside > c->count ? tolerance / AREA : tolerance) + 1;
@@ -57,13 +59,20 @@ static void merge(palette *p, unsigned tolerance) {
             best = d;
             c->to = p->kept[k];
         }
-        if (c->to == c->colour) p->kept[p->nkept++] = c->colour;
+        if (c->to != c->colour) continue;
+        if (p->nkept == MOST_KEPT) return false;
+        p->kept[p->nkept++] = c->colour;
     }
+    return true;
+}
+
+/* After sorting. */
+static void enter_again(palette *p) {
     memset(p->slot, 0, sizeof p->slot);
     for (uint32_t i = 0; i < p->n; i++) {
-        uint32_t at = p->colours[i].colour * UINT32_C(0x9E3779B1) >> 17;
+        uint32_t at = slot_of(p->colours[i].colour);
         while (p->slot[at]) at = (at + 1) % SLOTS;
-        p->slot[at] = (uint16_t)(i + 1);
+        p->slot[at] = i + 1;
     }
 }
 
@@ -95,7 +104,9 @@ vqz_status vqz_merge_colours(vqz_memory *mem, uint8_t *rgb, uint32_t w, uint32_t
     palette *p = block;
     *fits = count(p, rgb, w, h, mask);
     if (*fits) {
-        merge(p, tolerance);
+        qsort(p->colours, p->n, sizeof *p->colours, frequent_first);
+        while (!merge(p, tolerance)) tolerance = 2 * tolerance + 1;
+        enter_again(p);
         for (uint32_t y = 0; y < h; y++)
             for (uint32_t x = 0; x < w; x++) {
                 uint8_t *at = rgb + ((size_t)y * w + x) * 3;

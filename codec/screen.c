@@ -83,6 +83,25 @@ static look look_at(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint32_t
 
 static bool is_flat(const look *l) { return 5 * l->repeated >= 3 * l->pixels; }
 
+/* Not of gray pictures, which never have many. */
+static bool has_few_colours(vqz_samples s, uint32_t w, uint32_t h) {
+    enum { STEP = 3, FEW = 512, EACH = 16, SLOTS = 2048 };
+    uint32_t slot[SLOTS] = {0}, n = 0, pixels = 0;
+    bool gray = true;
+    for (uint32_t y = 0; y < h; y += STEP, pixels += w)
+        for (uint32_t x = 0; x < w; x++) {
+            const uint8_t *p = s.data + y * s.stride + x * s.step;
+            const uint32_t colour = 1 + (p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16);
+            uint32_t at = colour * UINT32_C(0x9E3779B1) >> 21;
+            gray &= p[0] == p[1] && p[1] == p[2];
+            while (slot[at] && slot[at] != colour) at = (at + 1) % SLOTS;
+            if (slot[at]) continue;
+            if (++n > FEW) return false;
+            slot[at] = colour;
+        }
+    return !gray && n * EACH <= pixels;
+}
+
 bool vqz_looks_like_screen(vqz_samples s, uint32_t w, uint32_t h) {
     enum { STEP = 3, RANGE = 48, JUMPS = 2, SURE = 12, SHARE = 16 };
     unsigned blocks = 0, sharp = 0, edged = 0;
@@ -92,7 +111,7 @@ bool vqz_looks_like_screen(vqz_samples s, uint32_t w, uint32_t h) {
             sharp += is_flat(&l) && l.jumps >= JUMPS;
             edged += is_flat(&l) && l.range >= RANGE;
         }
-    return sharp >= SURE || edged * SHARE >= blocks;
+    return sharp >= SURE || edged * SHARE >= blocks || has_few_colours(s, w, h);
 }
 
 /* Flat blocks, and those beside text that are half flat. How many there are. */
@@ -196,7 +215,8 @@ static vqz_status try_mask(const vqz_screen *t, choice *c, bool all, uint8_t *wo
     size_t pixels_size = 0, latents_size = 0, head_size = 1;
     for (uint32_t y = 0; y < h; y++) memcpy(work + (size_t)y * w * 3, t->rgb.data + y * t->rgb.stride, (size_t)w * 3);
     bool fits = true;
-    if (!t->exact) VQZ_TRY(vqz_merge_colours(mem, work, w, h, c->mask, vqz_colour_tolerance(t->quality_x16), &fits, e));
+    const unsigned tolerance = t->exact ? 0 : vqz_colour_tolerance(t->quality_x16);
+    if (tolerance) VQZ_TRY(vqz_merge_colours(mem, work, w, h, c->mask, tolerance, &fits, e));
     if (!fits) return VQZ_OK;
     c->cost += errors(t, work, c->mask);
     const vqz_pixels p = {.samples = {work, (size_t)w * 3, 3}, .w = w, .h = h, .colours = t->colours, .mask = head[0] == VQZ_TILE_PIXELS ? NULL : c->mask};
@@ -220,17 +240,17 @@ static vqz_status try_mask(const vqz_screen *t, choice *c, bool all, uint8_t *wo
     return s;
 }
 
-/* Latents against pixels for the flat blocks, and for all blocks where most are flat. */
+/* Latents against pixels for the flat blocks, and for all blocks where some are flat. */
 static vqz_status compare(const vqz_screen *t, const uint8_t *latents, size_t size, uint8_t *work, choice *best, vqz_error *e) {
-    enum { MOST = 2, NEARLY_ALL = 16 };      /* all: at least one in two; all alone: but for one in sixteen */
+    enum { SOME = 8, NEARLY_ALL = 16 };      /* all are tried from one flat in eight on, alone but for one in sixteen */
     vqz_memory *mem = t->rans->mem;
     const uint32_t blocks = vqz_pixel_blocks(t->w) * vqz_pixel_blocks(t->h);
     void *some, *all;
     VQZ_TRY(vqz_alloc(mem, &some, blocks, 1, e));
     vqz_status s = vqz_alloc(mem, &all, blocks, 1, e);
     choice c[2] = {{.mask = some}, {.mask = s == VQZ_OK ? all : NULL}};
-    const uint32_t chosen = choose_blocks(t, some);
-    const bool wanted[2] = {chosen && (blocks - chosen) * NEARLY_ALL > blocks, chosen && chosen * MOST >= blocks};
+    const uint32_t flat = choose_blocks(t, some), chosen = has_few_colours(t->rgb, t->w, t->h) ? blocks : flat;
+    const bool wanted[2] = {flat && (blocks - flat) * NEARLY_ALL > blocks && chosen == flat, chosen && chosen * SOME >= blocks};
     if (s == VQZ_OK && chosen) s = synthesise(t, latents, size, work, e);
     if (s == VQZ_OK && chosen) {
         memset(all, 1, blocks);

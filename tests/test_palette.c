@@ -21,7 +21,7 @@ static unsigned colours(const uint8_t *p, size_t n) {
 
 static void test_tolerance(void **state) {
     (void)state;
-    static const unsigned tolerances[] = {0, 1, 5, 40};
+    static const unsigned tolerances[] = {1, 3, 8, 40};
     uint8_t mask[BLOCKS], before[W * H * 3], p[W * H * 3];
     uint32_t seed = 3;
     unsigned last = W * H + 1;
@@ -42,7 +42,7 @@ static void test_tolerance(void **state) {
                     assert_true(abs(p[at] - before[at]) <= far);
                 }
         const unsigned n = colours(p, (size_t)W * H);
-        assert_true(i == 0 ? n <= last : n < last);
+        assert_true(n < last);
         last = n;
     }
 }
@@ -63,8 +63,8 @@ static void test_areas(void **state) {
 
 static void test_too_many(void **state) {
     (void)state;
-    enum { SIDE = 128 };
-    uint8_t *p = make_picture(PICTURE_NOISE, SIDE, SIDE, 3, 1), *q = malloc(SIDE * SIDE * 3), mask[64];
+    enum { SIDE = 256 };
+    uint8_t *p = make_picture(PICTURE_NOISE, SIDE, SIDE, 3, 1), *q = malloc(SIDE * SIDE * 3), mask[256];
     vqz_memory mem;
     bool fits = true;
     vqz_memory_init(&mem, 1 << 24);
