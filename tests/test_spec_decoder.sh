@@ -51,6 +51,7 @@ picture 64 64 3 smooth >square.pam
 picture 65 129 4 smooth >odd.pam
 picture 70 50 3 noise >colour.pam
 picture 330 200 4 flat >tiles.pam
+picture 600 40 3 noise >wide.pam
 same dot -q 0
 same column -q 50
 same noise -q 20
@@ -62,6 +63,7 @@ same colour -q 60
 same colour -q 100
 same tiles -q 97 --tile-size 128 --pixel-hash
 same tiles -q 30 --tile-size 192
+same wide -q 50
 
 same square -q 75
 size=$(wc -c <t.vqz)

@@ -10,13 +10,8 @@ const uint8_t *get_block(struct bytes *b, size_t size) {
     return p;
 }
 
-uint32_t get_number(struct bytes *b, int width) {
-    const uint8_t *p = get_block(b, (size_t)width);
-    uint32_t v = 0;
-    for (int i = 0; i < width; i++)
-        v |= (uint32_t)p[i] << (8 * i);
-    return v;
-}
+uint64_t load(const uint8_t *p, int width) { return width ? *p | load(p + 1, width - 1) << 8 : 0; }
+uint32_t get_number(struct bytes *b, int width) { return (uint32_t)load(get_block(b, (size_t)width), width); }
 
 uint32_t get_ranged(struct bytes *b, int width, uint32_t lo, uint32_t hi) {
     uint32_t v = get_number(b, width);
@@ -24,18 +19,15 @@ uint32_t get_ranged(struct bytes *b, int width, uint32_t lo, uint32_t hi) {
     return v;
 }
 
-int32_t get_signed(struct bytes *b, int width) {
-    int64_t v = get_number(b, width), half = (int64_t)1 << (8 * width - 1);
-    return (int32_t)(v < half ? v : v - 2 * half);
-}
-
-void *get_array(struct bytes *b, size_t count, int width, uint32_t lo, uint32_t hi) {
-    uint8_t *p = take(count, (size_t)width);
-    for (size_t i = 0; i < count; i++)
-        if (width == 1)
-            p[i] = (uint8_t)get_ranged(b, 1, lo, hi);
-        else
-            ((uint16_t *)(void *)p)[i] = (uint16_t)get_ranged(b, 2, lo, hi);
+int32_t *get_array(struct bytes *b, size_t count, int width, int32_t lo, int32_t hi) {
+    const int64_t half = (int64_t)1 << (8 * width - 1);
+    require(count <= b->left / (size_t)width, b->fault, b->what, "ends too early");
+    int32_t *p = take(count, sizeof *p);
+    for (size_t i = 0; i < count; i++) {
+        int64_t v = get_number(b, width);
+        p[i] = (int32_t)(lo < 0 && v >= half ? v - 2 * half : v);
+        require(p[i] >= lo && p[i] <= hi, b->fault, b->what, "has a number out of its range");
+    }
     return p;
 }
 
@@ -53,9 +45,6 @@ static uint64_t get_sevens(struct bytes *b, uint32_t most, uint64_t max) {
 uint32_t get_varint(struct bytes *b) { return (uint32_t)get_sevens(b, 5, UINT32_MAX); }
 uint64_t get_long(struct bytes *b) { return get_sevens(b, 9, INT64_MAX); }
 int64_t fold(uint64_t v) { return v % 2 ? -(int64_t)(v / 2) - 1 : (int64_t)(v / 2); }
-
-uint32_t load32(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24; }
-uint64_t load64(const uint8_t *p) { return load32(p) | (uint64_t)load32(p + 4) << 32; }
 
 uint32_t crc32c(uint32_t before, const uint8_t *p, size_t size) {
     uint32_t crc = ~before;
@@ -79,7 +68,7 @@ uint64_t xxh64(const uint8_t *p, size_t size) {
     size_t left = size;
     for (; left >= 32; left -= 32, p += 32)
         for (int i = 0; i < 4; i++)
-            lane[i] = xxh_round(lane[i], load64(p + 8 * i));
+            lane[i] = xxh_round(lane[i], load(p + 8 * i, 8));
     if (size >= 32) {
         h = rotate64(lane[0], 1) + rotate64(lane[1], 7) + rotate64(lane[2], 12) + rotate64(lane[3], 18);
         for (int i = 0; i < 4; i++)
@@ -87,9 +76,9 @@ uint64_t xxh64(const uint8_t *p, size_t size) {
     }
     h += size;
     for (; left >= 8; left -= 8, p += 8)
-        h = rotate64(h ^ xxh_round(0, load64(p)), 27) * P1 + P4;
+        h = rotate64(h ^ xxh_round(0, load(p, 8)), 27) * P1 + P4;
     for (; left >= 4; left -= 4, p += 4)
-        h = rotate64(h ^ load32(p) * P1, 23) * P2 + P3;
+        h = rotate64(h ^ load(p, 4) * P1, 23) * P2 + P3;
     for (; left > 0; left--, p++)
         h = rotate64(h ^ *p * P5, 11) * P1;
     h = (h ^ h >> 33) * P2;
@@ -98,7 +87,6 @@ uint64_t xxh64(const uint8_t *p, size_t size) {
 }
 
 /* ---- SHA-256 (FIPS 180-4); its constants are the first 32 bits of the fractions of roots of the first primes ---- */
-static uint32_t big_endian(const uint8_t *p) { return load32((const uint8_t[4]){p[3], p[2], p[1], p[0]}); }
 static uint32_t rotate32(uint32_t v, int n) { return v >> n | v << (32 - n); }
 
 void sha256(const uint8_t *p, size_t size, uint8_t digest[32]) {
@@ -121,7 +109,7 @@ void sha256(const uint8_t *p, size_t size, uint8_t digest[32]) {
         copy[padded - 1 - i] = (uint8_t)((uint64_t)size * 8 >> (8 * i));
     for (const uint8_t *block = copy; block < copy + padded; block += 64) {
         for (int i = 0; i < 16; i++)
-            w[i] = big_endian(block + 4 * i);
+            w[i] = (uint32_t)load((const uint8_t[4]){block[4 * i + 3], block[4 * i + 2], block[4 * i + 1], block[4 * i]}, 4);
         for (int i = 16; i < 64; i++)
             w[i] = w[i - 16] + w[i - 7] + (rotate32(w[i - 15], 7) ^ rotate32(w[i - 15], 18) ^ w[i - 15] >> 3) +
                    (rotate32(w[i - 2], 17) ^ rotate32(w[i - 2], 19) ^ w[i - 2] >> 10);

@@ -13,34 +13,30 @@ void require(bool good, enum status status, const char *what, const char *why) {
     exit((int)status);
 }
 
-/* ---- memory: a stack of blocks ---- */
-static struct { void **block; size_t used, room; } memory;
+/* ---- memory: a stack of blocks, each behind a link to the one before ---- */
+static union block { union block *before; uint64_t align; } *last;
 
 void *take(size_t count, size_t size) {
-    if (memory.used == memory.room) {
-        memory.room = 2 * memory.room + 64;
-        void **more = realloc(memory.block, memory.room * sizeof *more);
-        require(more != NULL, MEMORY, "the list of blocks", "does not fit");
-        memory.block = more;
+    union block *b = count <= (UINT32_MAX - sizeof *b) / size ? calloc(1, sizeof *b + count * size) : NULL;   /* 4 GiB at most */
+    require(b != NULL, MEMORY, "the file", "takes more memory than there is");
+    b->before = last;
+    last = b;
+    return b + 1;
+}
+
+void *mark(void) { return last; }
+
+void release(const void *scope) {
+    while (last != scope) {
+        union block *before = last->before;
+        free(last);
+        last = before;
     }
-    bool fits = count <= SIZE_MAX / size && count <= ((uint64_t)1 << 32) / size;   /* 4 GiB a block at most */
-    void *p = fits ? calloc(count + !count, size) : NULL;
-    require(p != NULL, MEMORY, "the file", "takes more memory than there is");
-    return memory.block[memory.used++] = p;
 }
 
-size_t mark(void) { return memory.used; }
-
-void release(size_t scope) {
-    while (memory.used > scope)
-        free(memory.block[--memory.used]);
-}
-
-/* ---- files ---- */
 static struct bytes read_file(const char *name) {
     FILE *f = fopen(name, "rb");
-    require(f && fseek(f, 0, SEEK_END) == 0, ARGUMENT, name, "cannot be read");
-    long size = ftell(f);
+    long size = f && fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
     require(size >= 0 && fseek(f, 0, SEEK_SET) == 0, ARGUMENT, name, "cannot be read");
     uint8_t *p = take((size_t)size, 1);
     require(fread(p, 1, (size_t)size, f) == (size_t)size, ARGUMENT, name, "cannot be read");
@@ -48,33 +44,31 @@ static struct bytes read_file(const char *name) {
     return (struct bytes){p, (size_t)size, TRUNCATED, name};
 }
 
-static void write_picture(FILE *f, const char *name, const struct picture *pic, const uint8_t *samples, size_t size) {
-    static const char *const types[] = {"GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
-    fprintf(f, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %u\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n", (unsigned)pic->width,
-            (unsigned)pic->height, (unsigned)pic->samples, types[pic->samples - 1]);
-    require(fwrite(samples, 1, size, f) == size, ARGUMENT, name, "cannot be written");
-}
-
-static void decode_frame(const struct model *m, const struct picture *pic, uint8_t *samples, size_t size) {
+static void decode_frame(const struct model *m, const struct picture *pic) {
     struct tensor latents = new_tensor(ceil_div(pic->height, 16), ceil_div(pic->width, 16), m->C);
-    struct bytes *pixels = take((size_t)pic->nx * pic->ny, sizeof *pixels);
+    struct bytes *payload = pic->payload[LATENTS], *pixels = take((size_t)pic->nx * pic->ny, sizeof *pixels);
     for (uint32_t i = 0; i < pic->nx * pic->ny; i++) {
-        pixels[i] = split_payload(&pic->payload[LATENTS][i]);
-        if (pic->payload[LATENTS][i].left)
-            decode_latents(m, pic->payload[LATENTS][i], tile_rectangle(pic, i), &latents);
+        void *scope = mark();
+        pixels[i] = split_payload(&payload[i]);
+        if (payload[i].left)
+            decode_latents(m, payload[i], tile_rectangle(pic, i), &latents);
         if (pic->payload[ALPHA])
-            decode_alpha(pic, pic->payload[ALPHA][i], tile_rectangle(pic, i), samples);
+            decode_alpha(pic, pic->payload[ALPHA][i], tile_rectangle(pic, i));
+        release(scope);
     }
-    synthesize(m, pic, &latents, samples);
-    for (uint32_t i = 0; i < pic->nx * pic->ny; i++)
+    synthesize(m, pic, &latents);
+    for (uint32_t i = 0; i < pic->nx * pic->ny; i++) {
+        void *scope = mark();
         if (pixels[i].left)
-            decode_exact(pic, pixels[i], tile_rectangle(pic, i), samples);
-    for (uint32_t i = 0; pic->has_residual && i < pic->nx * pic->ny; i++)
-        decode_residual(pic, pic->payload[RESIDUAL][i], tile_rectangle(pic, i), samples);
-    require(!pic->has_hash || xxh64(samples, size) == pic->hash, HASH, "the picture", "differs from its hash in PHSH");
+            decode_exact(pic, pixels[i], tile_rectangle(pic, i));
+        if (pic->has_residual)
+            decode_residual(pic, pic->payload[RESIDUAL][i], tile_rectangle(pic, i));
+        release(scope);
+    }
 }
 
 int main(int argc, char **argv) {
+    static const char *const types[] = {"GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
     static struct model m;
     static struct picture pic;
     require(argc == 4, ARGUMENT, "usage:", "vqz-spec-decoder MODEL.vqzm IN.vqz OUT.pam");
@@ -82,17 +76,19 @@ int main(int argc, char **argv) {
     read_start(&pic, read_file(argv[2]));
     require(memcmp(m.id, pic.model_id, 16) == 0, MODEL_UNKNOWN, "the file", "was made with another model");
     FILE *f = NULL;
-    size_t size = (size_t)pic.width * pic.height * pic.samples;
+    size_t size = (size_t)pic.width * pic.height * pic.depth;
     while (read_frame()) {   /* one picture behind the other */
-        size_t scope = mark();
-        uint8_t *samples = take(size, 1);
-        decode_frame(&m, &pic, samples, size);
+        void *scope = mark();
+        pic.samples = take(size, 1);
+        decode_frame(&m, &pic);
+        require(!pic.has_hash || xxh64(pic.samples, size) == pic.hash, HASH, "the picture", "differs from its hash in PHSH");
         require(f || (f = fopen(argv[3], "wb")), ARGUMENT, argv[3], "cannot be written");
-        write_picture(f, argv[3], &pic, samples, size);
+        fprintf(f, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %u\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n", (unsigned)pic.width,
+                (unsigned)pic.height, (unsigned)pic.depth, types[pic.depth - 1]);
+        require(fwrite(pic.samples, 1, size, f) == size, ARGUMENT, argv[3], "cannot be written");
         release(scope);
     }
     require(f && fclose(f) == 0, ARGUMENT, argv[3], "cannot be written");
-    release(0);
-    free(memory.block);
+    release(NULL);
     return 0;
 }
