@@ -1,5 +1,5 @@
 #!/bin/bash
-# test-ffmpeg.sh [SUITE]   Builds FFmpeg from the source package of a Debian suite (bookworm: 5.1; trixie: 7.1) with libvqz in it
+# test-ffmpeg.sh [SUITE]   Builds FFmpeg from the source package of a Debian suite (bookworm: 5.1, the default; trixie: 7.1) with libvqz in it
 # (plugins/ffmpeg/insert.sh), as little of it as the tests need, in plain C, and runs plugins/tests/test_ffmpeg_overlay.sh with it. All in build-ffmpeg/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -45,12 +45,12 @@ cksum "$tree"/configure "$tree"/lib*/Makefile "$tree"/lib*/*.[ch] | cmp - "$root
 tools/build.sh "$root/vqz" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$root/prefix" -DCMAKE_INSTALL_LIBDIR=lib
 cmake --install "$root/vqz" >/dev/null
 cd "$root/$suite-build"
-if [ ! -f config.h ] || [ "$tree/configure" -nt config.h ]; then
+if [ ! -f config.h ] || [ "$tree/configure" -nt config.h ] || [ ../../tools/test-ffmpeg.sh -nt config.h ]; then
     PKG_CONFIG_PATH=$root/prefix/lib/pkgconfig "$tree/configure" --disable-everything --disable-autodetect --disable-doc --disable-network --disable-asm \
         --disable-ffplay --disable-debug --enable-zlib --enable-libvqz --extra-ldflags="-Wl,-rpath,$root/prefix/lib" \
         --enable-decoder=libvqz,ppm,png,rawvideo,wrapped_avframe,mpeg4 --enable-encoder=libvqz,png,rawvideo,wrapped_avframe,mpeg4,ppm --enable-parser=png,mpeg4video \
         --enable-demuxer=vqz,image2,matroska,mov,avi,nut --enable-muxer=vqz,image2,matroska,mov,mp4,avi,nut,framecrc,rawvideo,null \
-        --enable-filter=vqz,scale,format,testsrc,geq,metadata,select,null --enable-indev=lavfi --enable-protocol=file,pipe >configure.log 2>&1 ||
+        --enable-filter=vqz,scale,format,testsrc,geq,metadata,select,setparams,null --enable-indev=lavfi --enable-protocol=file,pipe,fd >configure.log 2>&1 ||
         { tail -n 30 configure.log >&2; exit 1; }
 fi
 make -j"$(nproc)" >make.log 2>&1 || { grep -A5 -E 'error|Error' make.log | tail -n 40 >&2; echo "test-ffmpeg.sh: the build failed; the whole log is $PWD/make.log" >&2; exit 1; }

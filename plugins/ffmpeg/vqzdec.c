@@ -1,6 +1,7 @@
 /* vqz demuxer over libvqz: the header becomes the extradata, each frame a packet. Seeking needs the index at the file's end. */
 #include <vqz/vqz.h>
 #include "libavutil/mem.h"
+#include "libavutil/opt.h"
 #include "avformat.h"
 #include "internal.h"
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
@@ -11,6 +12,8 @@
 #define MAX_TOC (1 << 26)
 
 typedef struct VqzDemuxContext {
+    const AVClass *class;
+    int partial;
     vqz_splitter *split;
     int64_t shift;               /* from the splitter's offsets to those of the file */
     int sought, still;
@@ -58,11 +61,14 @@ static int receive(AVFormatContext *s, vqz_packet *packet)
 static int open_splitter(AVFormatContext *s)
 {
     VqzDemuxContext *c = s->priv_data;
+    vqz_settings settings;
     vqz_error error;
 
+    vqz_settings_init(&settings);
+    settings.partial = c->partial;
     vqz_splitter_close(c->split);
     c->split = NULL;
-    return vqz_splitter_open(&c->split, NULL, &error) == VQZ_OK ? 0 : failed(s, &error);
+    return vqz_splitter_open(&c->split, &settings, &error) == VQZ_OK ? 0 : failed(s, &error);
 }
 
 static int set_stream(AVFormatContext *s, AVStream *st, const vqz_file_info *info)
@@ -211,17 +217,32 @@ static int read_close(AVFormatContext *s)
     return 0;
 }
 
+#define OFFSET(x) offsetof(VqzDemuxContext, x)
+static const AVOption options[] = {
+    { "partial", "deliver damaged frames; the decoder's option of that name goes with it", OFFSET(partial), AV_OPT_TYPE_BOOL, { .i64 = 0 }, 0, 1, AV_OPT_FLAG_DECODING_PARAM },
+    { NULL }
+};
+
+static const AVClass vqz_demuxer_class = {
+    .class_name = "vqz demuxer",
+    .item_name  = av_default_item_name,
+    .option     = options,
+    .version    = LIBAVUTIL_VERSION_INT,
+};
+
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
 const FFInputFormat ff_vqz_demuxer = {
     .p.name         = "vqz",
     .p.long_name    = NULL_IF_CONFIG_SMALL("vqz learned image codec"),
     .p.extensions   = "vqz",
+    .p.priv_class   = &vqz_demuxer_class,
     .flags_internal = FF_INFMT_FLAG_INIT_CLEANUP,
 #else
 const AVInputFormat ff_vqz_demuxer = {
     .name           = "vqz",
     .long_name      = NULL_IF_CONFIG_SMALL("vqz learned image codec"),
     .extensions     = "vqz",
+    .priv_class     = &vqz_demuxer_class,
     .flags_internal = FF_FMT_INIT_CLEANUP,
 #endif
     .priv_data_size = sizeof(VqzDemuxContext),

@@ -26,9 +26,12 @@ for kind in vqz mkv mov nut avi; do
     ff "${film[@]}" -c:v libvqz -lossless 1 film.$kind
     crc film-$kind film.$kind
 done
-for format in rgba gray ya8; do
-    ff -f lavfi -i "testsrc=s=65x49:r=25,format=rgba,geq=r='r(X\,Y)':g='g(X\,Y)':b='b(X\,Y)':a='X*3'" -frames:v 2 -sws_flags bitexact+accurate_rnd -pix_fmt $format -c:v libvqz -lossless 1 $format.mkv
-    crc $format $format.mkv
+for format in rgb24 rgba gray ya8; do
+    source=(-f lavfi -i "testsrc=s=65x49:r=25,format=rgba,geq=r='r(X\,Y)':g='g(X\,Y)':b='b(X\,Y)':a='X*3'" -frames:v 2 -pix_fmt $format)
+    ff "${source[@]}" -f rawvideo want.raw
+    ff "${source[@]}" -c:v libvqz -lossless 1 $format.mkv
+    pixels $format.mkv got.raw
+    same want.raw got.raw
     shows pix_fmt=$format $format.mkv
 done
 ff "${film[@]}" -vf "select=not(eq(n\,2))" -fps_mode vfr -c:v libvqz -lossless 1 gaps.vqz    # times are the encoder's
@@ -90,6 +93,10 @@ same a.rgb png.rgb
 ff "${film[@]}" -q:v 60 g%03d.vqz
 pixels g%03d.vqz stills.rgb
 same a.rgb stills.rgb
+ff -framerate 30000/1001 -i g%03d.vqz -q:v 60 again.vqz
+run 0 "$vqz" verify -v again.vqz
+says "good, 5 frames"
+shows time_base=1001/30000 again.vqz
 ff "${film[@]}" p%03d.ppm
 run 0 "$vqz" encode -q 60 -o still.vqz p001.ppm
 same still.vqz g001.vqz
@@ -110,13 +117,13 @@ ff -i out.mp4 -frames:v 1 two.ppm
 psnr one.ppm two.ppm 30
 
 # ---- colour, profiles, orientation
-ff "${film[@]}" -color_primaries bt2020 -color_trc smpte2084 -c:v libvqz hdr.vqz
+ff "${film[@]}" -vf setparams=color_primaries=bt2020:color_trc=smpte2084 -c:v libvqz hdr.vqz
 run 0 "$vqz" info hdr.vqz
 prints "CICP         9/16/0/1"
 shows color_transfer=smpte2084 hdr.vqz
 shows color_primaries=bt2020 hdr.vqz
 shows color_space=gbr hdr.vqz
-ff "${film[@]}" -pix_fmt gray -color_range tv -c:v libvqz tv.vqz
+ff "${film[@]}" -vf format=gray,setparams=range=tv -c:v libvqz tv.vqz
 shows color_range=tv tv.vqz
 python3 - <<'P'
 import struct, zlib
@@ -159,6 +166,13 @@ says "VQZ_ERR_CHECKSUM"
 head -c $((66 * 50 * 3 * 2)) a.rgb >want.rgb
 head -c $((66 * 50 * 3 * 2)) damaged.rgb | cmp - want.rgb || bad "what stands before the damage has changed"
 [ "$(wc -c <damaged.rgb)" -lt $((66 * 50 * 3 * 5 + 1)) ] || bad "more frames than there were"
+ff -f lavfi -i testsrc=s=300x200:r=25 -frames:v 3 -c:v libvqz -tile_size 128 tiles.vqz
+at2=$(LC_ALL=C grep -abo FRAM tiles.vqz | sed -n '2s/:.*//p')
+{ head -c $((at2 + 100)) tiles.vqz; printf 'xxxx'; tail -c +$((at2 + 105)) tiles.vqz; } >hurt.vqz
+for partial in 0 1; do
+    ff -partial $partial -i hurt.vqz -f framecrc hurt$partial.crc
+    [ "$(grep -vc '^#' hurt$partial.crc)" -eq $((2 + partial)) ] || bad "a film with a damaged tile, partial $partial: $(cat hurt$partial.crc)"
+done
 head -c $((at + 100)) a.vqz >cut.vqz
 ff -i cut.vqz -f framecrc cut.crc
 says "VQZ_ERR_TRUNCATED"
