@@ -5,10 +5,10 @@ import sys
 PARTS = [      # the first expression that fits "object symbol" names the part
     ("networks", r"^vqz\S* (conv|requant|walk|run_job|run_window|run_pointwise|vqz_rows_run|copy_|load_row|scatter_results|vqz_net_run|lay_out|place|tile_)"),
     ("packing weights", r"^vqz\S* (vqz_rows_pack|pack_|vqz_parse|parse)"),
-    ("codeword search", r"^vqz\S* (vqz_choose|consider_escape|choose_bias|vqz_quantizer|search$|residuals$|rungs$|encode_two)"),
+    ("codeword search", r"^vqz\S* (vqz_choose|vqz_chosen|consider_escape|choose_bias|vqz_quantizer|search$|residuals$|rungs$|encode_two)"),
     ("entropy coding", r"^vqz\S* (vqz_latent_|decode_|encode_|vqz_rans|get_symbol)"),
     ("contexts and hashes", r"^vqz\S* vqz_(prior|latents)|^vqz\S* (reconstruct|latq)$|^libxxhash"),
-    ("pixels", r"^vqz\S* vqz_(analys|masking|synthesise|row_|recon)"),
+    ("pixels", r"^vqz\S* (vqz_(analys|masking|looks_like|synthesise|row_|recon)|cells$)"),
     ("PNG", r"^libz|^libpng"),
     ("copies", r"^libc.* .*(memmove|memcpy|memset)"),
     ("system", r"kernel|^\[|^ld-"),

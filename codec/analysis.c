@@ -1,5 +1,4 @@
 #include "codec/transform.h"
-#include "base/bytes.h"
 #include <string.h>
 
 enum { STEP = VQZ_LATENT_STEP, BLOCK = STEP * STEP * 3 };
@@ -13,7 +12,7 @@ vqz_rect vqz_rect_grow(vqz_rect r, uint32_t ring, uint32_t w, uint32_t h) {
 }
 
 vqz_status vqz_analysis_layout(vqz_analysis *a, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *arena, vqz_error *e) {
-    *a = (vqz_analysis){.m = m, .nets = nets};
+    *a = (vqz_analysis){.m = m, .nets = nets, .loops = vqz_loops_get(nets->kernels)};
     size_t n = (size_t)h * w, scratch = (size_t)w * STEP * 3 * 2, bytes;   /* at least two rows of pixels */
     uint32_t zh = (h + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, zw = (w + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, oh, ow;
     const struct { vqz_net_role role; uint32_t h, w; } runs[] = {
@@ -32,18 +31,13 @@ vqz_status vqz_analysis_layout(vqz_analysis *a, const vqz_model *m, const vqz_ne
     return VQZ_OK;
 }
 
-/* Two pixels of a row, six samples; and the two samples of channel c among them. */
-static uint64_t two_pixels(const uint8_t *p) { return vqz_load32(p) | (uint64_t)vqz_load16(p + 4) << 32; }
-static uint32_t two_samples(uint64_t pixels, unsigned c) { return (uint32_t)((pixels >> 8 * c & 0xff) | (pixels >> (8 * c + 16) & 0xff00)); }
-
-/* Two rows of pixels into both inputs. `rows` holds the rectangle's w * 16 pixels of each. */
-static void scatter_rows(vqz_analysis *a, const uint8_t *rows, uint32_t y, uint32_t w) {
+/* Two rows of pixels, the rectangle's w * 16 of each, into both inputs. */
+static void scatter_rows(vqz_analysis *a, const uint8_t *const rows[2], uint32_t y, uint32_t w) {
     typedef uint8_t bytes __attribute__((vector_size(16)));
     typedef int16_t words __attribute__((vector_size(32)));
-    const size_t row = (size_t)w * STEP * 3;
     for (uint32_t dy = 0; dy < 2; dy++) {
         int16_t *block = a->blocks + (size_t)(y / STEP) * w * BLOCK + (y % STEP + dy) * STEP * 3;
-        const uint8_t *from = rows + dy * row;
+        const uint8_t *from = rows[dy];
         for (uint32_t x = 0; x < w; x++, block += BLOCK)
             for (uint32_t i = 0; i < STEP * 3; i += sizeof(bytes), from += sizeof(bytes)) {
                 bytes v;
@@ -52,11 +46,8 @@ static void scatter_rows(vqz_analysis *a, const uint8_t *rows, uint32_t y, uint3
                 memcpy(block + i, &s, sizeof s);
             }
     }
-    uint8_t *cell = a->pixels + (size_t)(y / 2) * w * (STEP / 2) * 12;      /* channel c*4 + dy*2 + dx, zero point 128 */
-    for (uint32_t x = 0; x < w * (STEP / 2); x++, cell += 12) {
-        const uint64_t upper = two_pixels(rows + (size_t)x * 6), lower = two_pixels(rows + row + (size_t)x * 6);
-        for (unsigned c = 0; c < 3; c++) vqz_store32(cell + 4 * c, two_samples(upper, c) | two_samples(lower, c) << 16);
-    }
+    const size_t cells = (size_t)w * (STEP / 2);
+    a->loops->cells(rows[0], rows[1], cells, a->pixels + (size_t)(y / 2) * cells * 12);      /* zero point 128 */
 }
 
 void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t first, uint32_t width, uint32_t height, vqz_rect tile,
@@ -65,13 +56,18 @@ void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t fi
     uint32_t pw = (width + STEP - 1) / STEP, ph = (height + STEP - 1) / STEP;
     vqz_rect r = vqz_rect_grow(tile, VQZ_ANALYSIS_RING, pw, ph);
     uint32_t x0 = r.x * STEP, have = x0 + r.w * STEP > width ? width - x0 : r.w * STEP;
-    uint8_t *rows = a->scratch;              /* two rows of pixels: the networks have not started */
+    uint8_t *wider = a->scratch;             /* two rows of pixels: the networks have not started */
+    const uint8_t *rows[2];
     for (uint32_t i = 0; i < r.h * STEP; i++) {
         uint32_t at = r.y * STEP + i;
         const uint8_t *src = rgb + (size_t)((at < height ? at : height - 1) - first) * stride + (size_t)x0 * 3;
-        uint8_t *row = rows + (size_t)(i % 2) * r.w * STEP * 3;
-        memcpy(row, src, (size_t)have * 3);
-        for (uint32_t x = have; x < r.w * STEP; x++) memcpy(row + (size_t)x * 3, src + (size_t)(have - 1) * 3, 3);
+        rows[i % 2] = src;
+        if (have < r.w * STEP) {
+            uint8_t *row = wider + (size_t)(i % 2) * r.w * STEP * 3;
+            memcpy(row, src, (size_t)have * 3);
+            for (uint32_t x = have; x < r.w * STEP; x++) memcpy(row + (size_t)x * 3, src + (size_t)(have - 1) * 3, 3);
+            rows[i % 2] = row;
+        }
         if (i % 2) scatter_rows(a, rows, i - 1, r.w);
     }
     vqz_view blocks = {a->blocks, r.h, r.w, BLOCK}, linear = {a->linear, r.h, r.w, m->C};

@@ -94,7 +94,7 @@ static int32_t choose_bias(const vqz_prior *p, const vqz_quantizer *q, uint32_t 
                 continue;
             }
             /* what would be coded: the tables' means come from such choices, and plain rounding exceeds them at low rates */
-            const int32_t x = vqz_choose_scalar(&m->scalar[g], r[k], q->lambda).residual[0];
+            const int32_t x = vqz_chosen_scalar(q, g, r[k]);
             found += (uint64_t)(x < 0 ? -x : x);
         }
     }

@@ -28,6 +28,8 @@ typedef struct vqz_loops {
     void (*residuals)(const vqz_model *m, const vqz_level *level, uint32_t first, uint32_t c, const int16_t *heads, const int16_t *v, int32_t *r);
     /* Residuals -> latents: vqz_reconstruct. */
     void (*reconstruct)(const vqz_model *m, const vqz_level *level, uint32_t first, uint32_t c, const int16_t *heads, const int32_t *r, int16_t *v);
+    /* Two rows of 2 n RGB pixels -> n cells of 2 x 2: byte c * 4 + dy * 2 + dx. */
+    void (*cells)(const uint8_t *upper, const uint8_t *lower, size_t n, uint8_t *cell);
     /* Latents -> what networks see, in storage form (zero point 128). Whole planes go through VQZ_NET_LATQ. */
     void (*latq)(const vqz_model *m, uint32_t first, uint32_t c, const int16_t *v, uint8_t *seen);
     /* The symbol of the codeword that costs least for residuals below VQZ_NEAR, and what it costs. */

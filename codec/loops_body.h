@@ -1,5 +1,7 @@
 /* The loops of loops.h, for a file that is compiled for one instruction set; it defines `search` and TABLE, the name of the table.
  * Products are taken in 32 bits where they fit: compilers make vectors of that. */
+#include <string.h>
+
 static void rungs(const vqz_model *m, const vqz_level *level, uint32_t first, uint32_t c, const int16_t *heads, int32_t bias, uint8_t *rung) {
     const int16_t *gain = level->loggain + first, *logscale = heads + c;
     const int32_t top = (int32_t)m->rungs - 1;
@@ -52,4 +54,27 @@ static void latq(const vqz_model *m, uint32_t first, uint32_t c, const int16_t *
     }
 }
 
-const vqz_loops TABLE = {rungs, residuals, reconstruct, latq, search};
+static void cells(const uint8_t *upper, const uint8_t *lower, size_t n, uint8_t *cell) {
+    size_t i = 0;
+#if defined(__SSSE3__) || defined(__aarch64__)           /* else the compiler makes single bytes of it */
+    typedef uint8_t bytes __attribute__((vector_size(16)));
+    for (; i + 3 <= n; i += 2, upper += 12, lower += 12, cell += 24) {       /* two cells from 12 bytes of each row, of 16 that are there */
+        bytes u, l;
+        memcpy(&u, upper, sizeof u);
+        memcpy(&l, lower, sizeof l);
+        const bytes first = __builtin_shufflevector(u, l, 0, 3, 16, 19, 1, 4, 17, 20, 2, 5, 18, 21, 6, 9, 22, 25);
+        const bytes rest = __builtin_shufflevector(u, l, 7, 10, 23, 26, 8, 11, 24, 27, 7, 10, 23, 26, 8, 11, 24, 27);
+        memcpy(cell, &first, sizeof first);
+        memcpy(cell + 16, &rest, 8);
+    }
+#endif
+    for (; i < n; i++, upper += 6, lower += 6)
+        for (unsigned c = 0; c < 3; c++, cell += 4) {
+            cell[0] = upper[c];
+            cell[1] = upper[c + 3];
+            cell[2] = lower[c];
+            cell[3] = lower[c + 3];
+        }
+}
+
+const vqz_loops TABLE = {rungs, residuals, reconstruct, cells, latq, search};

@@ -84,6 +84,13 @@ void vqz_prior_hyper(vqz_prior *p, uint32_t row) {
             memcpy(p->context + ((size_t)y * p->w + x) * (m->H + m->C), p->hyper_out + ((size_t)y * dst.w + x) * m->H, m->H);
 }
 
+/* Few bytes, so that a call costs as much as the copy. */
+static inline void copy(uint8_t *to, const uint8_t *from, size_t bytes) {
+    enum { PIECE = 16 };
+    for (; bytes >= PIECE; bytes -= PIECE, to += PIECE, from += PIECE) memcpy(to, from, PIECE);
+    for (; bytes; bytes--) *to++ = *from++;
+}
+
 static void gather(void *dst, const void *src, const uint32_t *position, uint32_t count, size_t bytes) {
     for (uint32_t i = 0; i < count; i++) memcpy((uint8_t *)dst + i * bytes, (const uint8_t *)src + position[i] * bytes, bytes);
 }
@@ -101,7 +108,7 @@ static void gather_neighbours(vqz_prior *p, uint32_t slice) {
         for (unsigned t = 0; t < taps; t++, to += c) {
             const int32_t dy = offset[t][0], dx = offset[t][1];
             const uint32_t ny = y + (uint32_t)dy, nx = x + (uint32_t)dx;     /* wraps: outside */
-            if (ny < p->h && nx < p->w) memcpy(to, plane + ((size_t)ny * p->w + nx) * row, c);
+            if (ny < p->h && nx < p->w) copy(to, plane + ((size_t)ny * p->w + nx) * row, c);
             else memset(to, 128, c);
         }
     }

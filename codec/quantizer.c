@@ -32,6 +32,23 @@ vqz_choice vqz_choose_scalar(const vqz_codebook *b, int32_t r, uint32_t lambda) 
     return c;
 }
 
+int32_t vqz_chosen_scalar(const vqz_quantizer *q, uint32_t rung, int32_t r) {
+    const vqz_codebook *b = &q->m->scalar[rung];
+    int64_t best = INT64_MAX;
+    int32_t chosen = 0;
+    if (q->scalar[rung].bins) {              /* as vqz_best_scalar */
+        const vqz_bin *at = q->scalar[rung].bins + VQZ_BRIM + vqz_lower_bound(b->value, b->n, b->zero, r) - (r > 0 ? 3 : 1);
+        for (unsigned i = 0; i < 4; i++, at++) {
+            const int64_t d = (int64_t)r - at->value, j = d * d + at->price;
+            const bool less = j < best;
+            best = less ? j : best;
+            chosen = less ? at->value : chosen;
+        }
+        if ((uint64_t)best <= q->scalar[rung].escape) return chosen;
+    }
+    return vqz_choose_scalar(b, r, q->lambda).residual[0];
+}
+
 /* ---- what one lambda makes of a ladder ---- */
 
 typedef struct box { int64_t low[2], high[2]; } box;     /* both ends included */
@@ -95,6 +112,8 @@ void vqz_quantizer_layout(vqz_quantizer *q, const vqz_model *m, const vqz_kernel
     VQZ_TAKE(a, q->blocks, blocks);
     VQZ_TAKE(a, q->shelf, m->npairs);
     VQZ_TAKE(a, q->cell, (size_t)m->rungs * m->rungs);
+    for (uint32_t i = 0; i < m->rungs; i++)
+        if (!m->scalar[i].shift) VQZ_TAKE(a, q->scalar[i].bins, m->scalar[i].n + (size_t)2 * VQZ_BRIM);
 }
 
 static void fill_shelves(vqz_quantizer *q) {
@@ -117,6 +136,16 @@ static void fill_shelves(vqz_quantizer *q) {
             at->symbol[k % VQZ_BLOCK] = (int32_t)p->symbol;
         }
         to += blocks;
+    }
+}
+
+static void fill_bins(vqz_quantizer *q, uint32_t rung) {
+    const vqz_codebook *b = &q->m->scalar[rung];
+    vqz_bin *bins = q->scalar[rung].bins;
+    q->scalar[rung].escape = vqz_price(q->lambda, b->cost[b->n]);
+    for (uint32_t i = 0; bins && i < b->n + 2 * VQZ_BRIM; i++) {
+        const uint32_t k = i - VQZ_BRIM;     /* wraps in front */
+        bins[i] = k < b->n ? (vqz_bin){(int64_t)vqz_price(q->lambda, b->cost[k]), b->value[k]} : (vqz_bin){.price = INT64_MAX / 4};
     }
 }
 
@@ -145,5 +174,6 @@ void vqz_quantizer_set(vqz_quantizer *q, uint32_t lambda) {
         const box x = scalar_zero_box(&q->m->scalar[i], lambda);
         q->scalar[i].low = (int32_t)x.low[0];
         q->scalar[i].width = x.high[0] < x.low[0] ? 0 : (uint32_t)(x.high[0] - x.low[0] + 1);
+        fill_bins(q, i);
     }
 }

@@ -22,6 +22,13 @@ typedef struct vqz_cell {
     int16_t zero[2];             /* and its values */
 } vqz_cell;
 
+/* A codeword of a scalar book without shift bits; around those of a book stand VQZ_BRIM that never win. */
+typedef struct vqz_bin {
+    int64_t price;
+    int32_t value;
+} vqz_bin;
+enum { VQZ_BRIM = 3 };
+
 /* The ladder as one lambda sees it. */
 typedef struct vqz_quantizer {
     const vqz_model *m;
@@ -30,7 +37,12 @@ typedef struct vqz_quantizer {
     vqz_cell *cell;              /* [rungs][rungs] */
     vqz_shelf *shelf;            /* [npairs] */
     vqz_block *blocks;
-    struct { int32_t low; uint32_t width; } scalar[VQZ_MAX_RUNGS];    /* the same for scalar books */
+    struct {
+        int32_t low;
+        uint32_t width;          /* the same for scalar books */
+        vqz_bin *bins;           /* [VQZ_BRIM + n + VQZ_BRIM]; NULL: it has shift bits */
+        uint64_t escape;         /* price of the symbol */
+    } scalar[VQZ_MAX_RUNGS];
 } vqz_quantizer;
 
 void vqz_quantizer_layout(vqz_quantizer *q, const vqz_model *m, const vqz_kernels *kernels, vqz_arena *a);
@@ -38,4 +50,6 @@ void vqz_quantizer_set(vqz_quantizer *q, uint32_t lambda);
 
 vqz_choice vqz_choose_pair(const vqz_quantizer *q, uint32_t pair, int32_t r0, int32_t r1);
 vqz_choice vqz_choose_scalar(const vqz_codebook *b, int32_t r, uint32_t lambda);
+/* The residual of that choice for a rung's book. */
+int32_t vqz_chosen_scalar(const vqz_quantizer *q, uint32_t rung, int32_t r);
 #endif

@@ -81,6 +81,27 @@ static look look_at(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint32_t
     return l;
 }
 
+enum { NO_COLOUR = 1 << 24 };
+static uint32_t colour_of(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }
+
+/* Whether repeated pixels may be enough for a flat block: ends at the row from which on they cannot. Most of a photo ends here. */
+static bool may_be_flat(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint32_t by, uint32_t step) {
+    const uint32_t x0 = bx * BLOCK, y0 = by * BLOCK, wide = w - x0 < BLOCK ? w - x0 : BLOCK, high = h - y0 < BLOCK ? h - y0 : BLOCK;
+    const unsigned pixels = wide * ((high + step - 1) / step);
+    unsigned others = 0;
+    for (uint32_t y = y0; y < y0 + high; y += step) {
+        const uint8_t *p = s.data + y * s.stride + (size_t)x0 * s.step;
+        uint32_t left = x0 ? colour_of(p - s.step) : NO_COLOUR;
+        for (uint32_t x = 0; x < wide; x++, p += s.step) {           /* in a photo any branch on these is hard to foresee */
+            const uint32_t own = colour_of(p), above = y ? colour_of(p - s.stride) : NO_COLOUR;
+            others += (own != left) & (own != above);
+            left = own;
+        }
+        if (5 * others > 2 * pixels) return false;
+    }
+    return true;
+}
+
 static bool is_flat(const look *l) { return 5 * l->repeated >= 3 * l->pixels; }
 
 /* Not of gray pictures, which never have many. */
@@ -107,6 +128,7 @@ bool vqz_looks_like_screen(vqz_samples s, uint32_t w, uint32_t h) {
     unsigned blocks = 0, sharp = 0, edged = 0;
     for (uint32_t by = 0; by < vqz_pixel_blocks(h); by++)
         for (uint32_t bx = 0; bx < vqz_pixel_blocks(w); bx++, blocks++) {
+            if (!may_be_flat(s, w, h, bx, by, STEP)) continue;
             const look l = look_at(s, w, h, bx, by, STEP);
             sharp += is_flat(&l) && l.jumps >= JUMPS;
             edged += is_flat(&l) && l.range >= RANGE;

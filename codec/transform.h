@@ -16,6 +16,7 @@ vqz_rect vqz_rect_grow(vqz_rect r, uint32_t ring, uint32_t w, uint32_t h);
 typedef struct vqz_analysis {
     const vqz_model *m;
     const vqz_nets *nets;
+    const vqz_loops *loops;
     int16_t *blocks, *linear, *latents;      /* [positions][768], [positions][C], [positions][C] */
     uint8_t *pixels, *scaled;                /* [8h][8w][12]; [tile positions][C] */
     int16_t *hyper;                          /* [hyper positions][Z] */

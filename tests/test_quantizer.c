@@ -191,6 +191,10 @@ static void surely_zero(const vqz_model *m, uint32_t lambda, uint32_t *s, unsign
             const vqz_choice c = vqz_choose_scalar(b, q.scalar[i].low + (int32_t)k, lambda);
             assert_int_equal(c.symbol, b->zero);
         }
+        for (unsigned k = 0; k < 100; k++) {
+            const int32_t r = (int32_t)test_random(s) >> (test_random(s) % 28);
+            assert_int_equal(vqz_chosen_scalar(&q, i, r), vqz_choose_scalar(b, r, lambda).residual[0]);
+        }
         *boxes += q.scalar[i].width > 0;
     }
     free(memory);
