@@ -479,10 +479,8 @@ static vqz_status encode_residual(vqz_encoder *enc, worker *w, uint32_t tx, tile
     const uint8_t *mask = r->mask[enc->residual_row % 2];
     uint32_t target = enc->target;
     if (mask) {
-        uint64_t pixels = (uint64_t)width * height, others = pixels;
         const vqz_samples from = {enc->rgb + at * 3, row * 3, 3}, to = {enc->pixels.band + x * layout, row * layout, layout};
-        others -= vqz_screen_show(mask, from, to, width, height, residual.colours);
-        target = (uint32_t)(target * others / pixels);       /* the error is that of the rest */
+        target = vqz_screen_show(mask, from, to, width, height, residual.colours, enc->alpha ? enc->alpha + at : NULL, row, target);
     }
     vqz_residual_source src = {.original = {enc->rgb + at * 3, row * 3, 3}, .synthesised = {enc->pixels.band + x * layout, row * layout, layout},
                                .alpha = enc->alpha ? enc->alpha + at : NULL, .alpha_stride = row};

@@ -8,6 +8,24 @@
 
 enum { BLOCK = VQZ_PIXEL_BLOCK };
 
+static bool has_few_colours(vqz_samples s, uint32_t w, uint32_t h, bool *gray) {
+    enum { STEP = 3, FEW = 512, EACH = 16, SLOTS = 2048 };
+    uint32_t slot[SLOTS] = {0}, n = 0, pixels = 0;
+    *gray = true;
+    for (uint32_t y = 0; y < h; y += STEP, pixels += w)
+        for (uint32_t x = 0; x < w; x++) {
+            const uint8_t *p = s.data + y * s.stride + x * s.step;
+            const uint32_t colour = 1 + (p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16);
+            uint32_t at = colour * UINT32_C(0x9E3779B1) >> 21;
+            *gray &= p[0] == p[1] && p[1] == p[2];
+            while (slot[at] && slot[at] != colour) at = (at + 1) % SLOTS;
+            if (slot[at]) continue;
+            if (++n > FEW) return false;
+            slot[at] = colour;
+        }
+    return n * EACH <= pixels;
+}
+
 /* How many of the pixels that have one have the colour of the pixel to the left or above, in percent. */
 static unsigned repeated(const vqz_pixels *p) {
     uint64_t same = 0, all = 0;
@@ -34,7 +52,8 @@ static vqz_status encode(const vqz_pixels *p, unsigned flags, vqz_rans_enc *rans
 
 vqz_status vqz_exact_encode(const vqz_pixels *p, vqz_rans_enc *rans, uint8_t **out, size_t *size, vqz_error *e) {
     enum { PHOTO = 25, SCREEN = 75 };        /* in between both ways are tried */
-    const unsigned percent = repeated(p);
+    bool gray;
+    const unsigned percent = has_few_colours(p->samples, p->w, p->h, &gray) ? SCREEN - 1 : repeated(p);
     void *data, *other;
     size_t other_size;
     VQZ_TRY(encode(p, percent < PHOTO ? 0 : VQZ_PIXELS_MEMORY, rans, &data, size, e));
@@ -104,23 +123,10 @@ static bool may_be_flat(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint
 
 static bool is_flat(const look *l) { return 5 * l->repeated >= 3 * l->pixels; }
 
-/* Not of gray pictures, which never have many. */
-static bool has_few_colours(vqz_samples s, uint32_t w, uint32_t h) {
-    enum { STEP = 3, FEW = 512, EACH = 16, SLOTS = 2048 };
-    uint32_t slot[SLOTS] = {0}, n = 0, pixels = 0;
-    bool gray = true;
-    for (uint32_t y = 0; y < h; y += STEP, pixels += w)
-        for (uint32_t x = 0; x < w; x++) {
-            const uint8_t *p = s.data + y * s.stride + x * s.step;
-            const uint32_t colour = 1 + (p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16);
-            uint32_t at = colour * UINT32_C(0x9E3779B1) >> 21;
-            gray &= p[0] == p[1] && p[1] == p[2];
-            while (slot[at] && slot[at] != colour) at = (at + 1) % SLOTS;
-            if (slot[at]) continue;
-            if (++n > FEW) return false;
-            slot[at] = colour;
-        }
-    return !gray && n * EACH <= pixels;
+/* Gray pictures never have many. */
+static bool has_few_real_colours(vqz_samples s, uint32_t w, uint32_t h) {
+    bool gray;
+    return has_few_colours(s, w, h, &gray) && !gray;
 }
 
 bool vqz_looks_like_screen(vqz_samples s, uint32_t w, uint32_t h) {
@@ -133,7 +139,7 @@ bool vqz_looks_like_screen(vqz_samples s, uint32_t w, uint32_t h) {
             sharp += is_flat(&l) && l.jumps >= JUMPS;
             edged += is_flat(&l) && l.range >= RANGE;
         }
-    return sharp >= SURE || edged * SHARE >= blocks || has_few_colours(s, w, h);
+    return sharp >= SURE || edged * SHARE >= blocks || has_few_real_colours(s, w, h);
 }
 
 /* Flat blocks, and those beside text that are half flat. How many there are. */
@@ -271,7 +277,7 @@ static vqz_status compare(const vqz_screen *t, const uint8_t *latents, size_t si
     VQZ_TRY(vqz_alloc(mem, &some, blocks, 1, e));
     vqz_status s = vqz_alloc(mem, &all, blocks, 1, e);
     choice c[2] = {{.mask = some}, {.mask = s == VQZ_OK ? all : NULL}};
-    const uint32_t flat = choose_blocks(t, some), chosen = has_few_colours(t->rgb, t->w, t->h) ? blocks : flat;
+    const uint32_t flat = choose_blocks(t, some), chosen = has_few_real_colours(t->rgb, t->w, t->h) ? blocks : flat;
     const bool wanted[2] = {flat && (blocks - flat) * NEARLY_ALL > blocks && chosen == flat, chosen && chosen * SOME >= blocks};
     if (s == VQZ_OK && chosen) s = synthesise(t, latents, size, work, e);
     if (s == VQZ_OK && chosen) {
@@ -329,14 +335,16 @@ vqz_status vqz_screen_latents(const vqz_screen *t, const uint8_t *payload, size_
     return s;
 }
 
-uint64_t vqz_screen_show(const uint8_t *mask, vqz_samples from, vqz_samples to, uint32_t w, uint32_t h, unsigned colours) {
+uint32_t vqz_screen_show(const uint8_t *mask, vqz_samples from, vqz_samples to, uint32_t w, uint32_t h, unsigned colours,
+                         const uint8_t *alpha, size_t width, uint32_t error) {
     const uint32_t nx = vqz_pixel_blocks(w);
-    uint64_t n = 0;
+    uint64_t visible = 0, others = 0;
     for (uint32_t y = 0; y < h; y++)
         for (uint32_t x = 0; x < w; x++) {
-            if (!mask[(size_t)(y / BLOCK) * nx + x / BLOCK]) continue;
-            memcpy(to.data + y * to.stride + x * to.step, from.data + y * from.stride + x * from.step, colours);
-            n++;
+            const bool chosen = mask[(size_t)(y / BLOCK) * nx + x / BLOCK], seen = !alpha || alpha[y * width + x];
+            visible += seen;
+            others += seen && !chosen;
+            if (chosen) memcpy(to.data + y * to.stride + x * to.step, from.data + y * from.stride + x * from.step, colours);
         }
-    return n;
+    return visible ? (uint32_t)(error * others / visible) : error;
 }

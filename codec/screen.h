@@ -30,6 +30,8 @@ typedef struct vqz_screen {
 vqz_status vqz_screen_encode(const vqz_screen *t, uint8_t **payload, size_t *size, uint8_t **mask, vqz_error *e);
 /* The latents of a payload that vqz_screen_encode has made, as decoders have them. */
 vqz_status vqz_screen_latents(const vqz_screen *t, const uint8_t *payload, size_t size, const vqz_latents *y, vqz_error *e);
-/* Copies the pixels of a tile's blocks that the mask chooses; how many they are. */
-uint64_t vqz_screen_show(const uint8_t *mask, vqz_samples from, vqz_samples to, uint32_t w, uint32_t h, unsigned colours);
+/* Copies the pixels of a tile's blocks that the mask chooses. Of a mean error per visible pixel (alpha, with the stride of `width`, NULL: all
+ * are), the one that the others alone may have. */
+uint32_t vqz_screen_show(const uint8_t *mask, vqz_samples from, vqz_samples to, uint32_t w, uint32_t h, unsigned colours,
+                         const uint8_t *alpha, size_t width, uint32_t error);
 #endif
