@@ -27,7 +27,7 @@ for kind in vqz mkv mov nut avi; do
     crc film-$kind film.$kind
 done
 for format in rgb24 rgba gray ya8; do
-    source=(-f lavfi -i "testsrc=s=65x49:r=25,format=rgba,geq=r='r(X\,Y)':g='g(X\,Y)':b='b(X\,Y)':a='X*3'" -frames:v 2 -pix_fmt $format)
+    source=(-f lavfi -i "testsrc=s=65x49:r=25,format=rgba,geq=r='r(X\,Y)':g='g(X\,Y)':b='b(X\,Y)':a='X*3'" -frames:v 2 -pix_fmt "$format")
     ff "${source[@]}" -f rawvideo want.raw
     ff "${source[@]}" -c:v libvqz -lossless 1 $format.mkv
     pixels $format.mkv got.raw
