@@ -7,6 +7,7 @@ from . import modelfile as mf
 from .graph import FEATURE_ONE, LATENT_UNIT, RUNG_UNIT
 
 ROWS_PER_LEVEL = 6      # a row is then about 7 % of a file's size
+ROWS_BELOW, ROWS_CUT = 8, 5   # 0.05 bits a pixel want coarser steps than the lowest trained level; at the top, residuals take over. 64 rows at most
 
 
 def multiplier(ratio, most=46):
@@ -90,18 +91,20 @@ def latq(sx, nrm):
     return multiplier(LATENT_UNIT * nrm / sx)
 
 
-def between(a):
-    """Trained rows with interpolated ones between them: [L,...] -> [(L-1) * ROWS_PER_LEVEL + 1,...]."""
-    at = np.arange((len(a) - 1) * ROWS_PER_LEVEL + 1) / ROWS_PER_LEVEL
-    low = np.minimum(at.astype(int), len(a) - 2)
+def between(a, beyond=False):
+    """Trained rows with interpolated ones between them, ROWS_BELOW below the first, ROWS_CUT of the last left out: [L,...] -> [rows,...]. Below the first row
+    values stay (what networks see) or run on (beyond)."""
+    at = np.arange(-ROWS_BELOW, (len(a) - 1) * ROWS_PER_LEVEL + 1 - ROWS_CUT) / ROWS_PER_LEVEL
+    low = np.clip(np.floor(at).astype(int), 0, len(a) - 2)
     part = (at - low).reshape(-1, *[1] * (a.ndim - 1))
+    part = part if beyond else np.maximum(part, 0)
     return a[low] * (1 - part) + a[low + 1] * part
 
 
 def levels(loggain, zgain, zunit, lam):
     """Level rows from the trained log-gains [L,C], hyper log-gains [L,Z], units of the hyper input [Z]; tables are filled in later."""
     trained = len(loggain)
-    lg, zg = between(loggain), between(zgain)
+    lg, zg = between(loggain, beyond=True), between(zgain)
     n = len(lg)
     is_ = common_shift(np.exp(-lg))
     inv = np.maximum(1, np.round(np.exp(-lg) * 2. ** is_))
