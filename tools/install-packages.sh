@@ -14,6 +14,7 @@ for group in "$@"; do
     build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
     test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg) ;;
+    static) wanted+=(clang-tidy cppcheck) ;;
     full) wanted+=(python3 clang libclang-rt-14-dev llvm) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     ffmpeg) wanted+=(dpkg-dev make xz-utils zlib1g-dev python3 ffmpeg) ;;
