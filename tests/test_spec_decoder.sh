@@ -5,6 +5,7 @@ set -u
 vqz=$(realpath "$1")
 spec=$(realpath "$2")
 model=$(realpath models/base.vqzm)
+lines=$(cat spec/decoder/*.[ch] | wc -l)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -84,5 +85,7 @@ refused 10 CORRUPT type.vqz
 refused 13 MODEL_INVALID t.vqz short.vqzm
 refused 12 MODEL_UNKNOWN t.vqz other.vqzm
 refused 3 ARGUMENT absent.vqz
+
+[ "$lines" -gt 0 ] && [ "$lines" -lt 1500 ] || bad "spec/decoder has $lines lines: it is to stay below 1,500"
 
 [ $failures -eq 0 ] && echo "all good" || { echo "$failures failures"; exit 1; }

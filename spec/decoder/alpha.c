@@ -1,6 +1,5 @@
 /* bitstream.md, "Alpha". */
 #include "decoder.h"
-#include <stdlib.h>
 
 struct alpha {
     struct plane p;
@@ -19,7 +18,6 @@ static int decode_other(struct alpha *a, int p, int activity, int lean_sign) {
     return other(&a->p.d, p, 0, 255, &a->negative[lean_sign], a->distance[activity], a->distance_bits);
 }
 
-/* Decodes the stretch, or the sample, at x; the result is the place behind it. */
 static int decode_stretch(struct alpha *a, int x, int y) {
     int W = sample(a, x - 1, y), len = 0;
     while (x + len < a->p.w && sample(a, x + len, y - 1) == W && sample(a, x + len + 1, y - 1) == W)
@@ -65,9 +63,9 @@ static int decode_sample(struct alpha *a, int x, int y) {
     if (guessed && bit(&a->p.d, &a->guess[trust - 1][class_of(value)])) {                              /* 1 */
         v = value;
     } else {                                                                                           /* 2, 3 */
-        struct context *same = sharp || class_of(pred) < 2
-                                   ? &a->same_sharp[guessed ? 4 : trust][class_of(pred)][signs]
-                                   : &a->same_smooth[activity][lean];
+        struct context *same = &a->same_smooth[activity][lean];
+        if (sharp || class_of(pred) < 2)
+            same = &a->same_sharp[guessed ? 4 : trust][class_of(pred)][signs];
         v = bit(&a->p.d, same) ? pred : decode_other(a, pred, activity, sgn(left->e) + 3 * lean);
     }
     if (sharp) {                                                                                       /* 4 */
@@ -79,12 +77,9 @@ static int decode_sample(struct alpha *a, int x, int y) {
     return x + 1;
 }
 
-static void decode_row(void *coder, int y) {
-    struct alpha *a = coder;
-    for (int x = 0; x < a->p.w;) {
-        int W = sample(a, x - 1, y), N = sample(a, x, y - 1), NE = sample(a, x + 1, y - 1);
-        x = W == N && N == NE ? decode_stretch(a, x, y) : decode_sample(a, x, y);
-    }
+static int decode(void *coder, int x, int y) {
+    int W = sample(coder, x - 1, y), N = sample(coder, x, y - 1), NE = sample(coder, x + 1, y - 1);
+    return W == N && N == NE ? decode_stretch(coder, x, y) : decode_sample(coder, x, y);
 }
 
 void decode_alpha(const struct picture *pic, struct bytes payload, struct rectangle tile) {
@@ -92,7 +87,7 @@ void decode_alpha(const struct picture *pic, struct bytes payload, struct rectan
     a->p = new_plane(tile, 1, 1, 50, false);
     uint32_t method = get_ranged(&payload, 1, 0, 2);
     if (method == 1)
-        decode_bands(&a->p, &payload, decode_row, a);
+        decode_bands(&a->p, &payload, decode, a);
     for (size_t i = 0; i < (size_t)tile.w * tile.h; i++) {
         if (method == 2 || (method == 0 && i == 0))
             a->p.v[i] = (int16_t)get_number(&payload, 1);

@@ -1,6 +1,5 @@
 /* Numbers, checksums and hashes: container.md section 1; XXH64 and SHA-256 by their own definitions. */
 #include "decoder.h"
-#include <string.h>
 
 const uint8_t *get_block(struct bytes *b, size_t size) {
     require(size <= b->left, b->fault, b->what, "ends too early");
@@ -32,18 +31,20 @@ int32_t *get_array(struct bytes *b, size_t count, int width, int32_t lo, int32_t
 }
 
 /* 7 bits a byte, in `most` bytes at most. */
-static uint64_t get_sevens(struct bytes *b, uint32_t most, uint64_t max) {
+static uint64_t get_sevens(struct bytes *b, uint32_t most, uint64_t max, bool shortest) {
     uint64_t v = 0;
     for (uint32_t i = 0, byte = 128; byte >= 128 && i < most; i++) {
         byte = get_number(b, 1);
         v |= (uint64_t)(byte & 127) << (7 * i);
-        require(v <= max && (i + 1 < most || byte < 128), b->fault, b->what, "has a number that is too long");
+        bool good = v <= max && (i + 1 < most || byte < 128) && !(shortest && i > 0 && byte == 0);
+        require(good, b->fault, b->what, "has a number that is too long");
     }
     return v;
 }
 
-uint32_t get_varint(struct bytes *b) { return (uint32_t)get_sevens(b, 5, UINT32_MAX); }
-uint64_t get_long(struct bytes *b) { return get_sevens(b, 9, INT64_MAX); }
+uint32_t get_varint(struct bytes *b) { return (uint32_t)get_sevens(b, 5, UINT32_MAX, false); }
+uint64_t get_long(struct bytes *b) { return get_sevens(b, 9, INT64_MAX, false); }
+uint64_t get_shortest(struct bytes *b) { return get_sevens(b, 9, INT64_MAX, true); }
 int64_t fold(uint64_t v) { return v % 2 ? -(int64_t)(v / 2) - 1 : (int64_t)(v / 2); }
 
 uint32_t crc32c(uint32_t before, const uint8_t *p, size_t size) {
@@ -100,7 +101,7 @@ void sha256(const uint8_t *p, size_t size, uint8_t digest[32]) {
         0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
         0xc67178f2};
     uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    uint32_t w[64], v[8];
+    uint32_t w[64] = {0}, v[8];
     size_t padded = (size + 8) / 64 * 64 + 64;
     uint8_t *copy = take(padded, 1);
     memcpy(copy, p, size);
@@ -108,8 +109,8 @@ void sha256(const uint8_t *p, size_t size, uint8_t digest[32]) {
     for (size_t i = 0; i < 8; i++)
         copy[padded - 1 - i] = (uint8_t)((uint64_t)size * 8 >> (8 * i));
     for (const uint8_t *block = copy; block < copy + padded; block += 64) {
-        for (int i = 0; i < 16; i++)
-            w[i] = (uint32_t)load((const uint8_t[4]){block[4 * i + 3], block[4 * i + 2], block[4 * i + 1], block[4 * i]}, 4);
+        for (int i = 0; i < 64; i++)
+            w[i / 4] = w[i / 4] << 8 | block[i];   /* big-endian */
         for (int i = 16; i < 64; i++)
             w[i] = w[i - 16] + w[i - 7] + (rotate32(w[i - 15], 7) ^ rotate32(w[i - 15], 18) ^ w[i - 15] >> 3) +
                    (rotate32(w[i - 2], 17) ^ rotate32(w[i - 2], 19) ^ w[i - 2] >> 10);

@@ -3,13 +3,13 @@
 #ifndef VQZ_SPEC_DECODER_H
 #define VQZ_SPEC_DECODER_H
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Names of container.md section 11 and numbers of include/vqz/vqz.h. The number is the exit status. */
-enum status {
-    ARGUMENT = 3, MEMORY, LIMIT, SIGNATURE, VERSION, TRUNCATED, CHECKSUM, CORRUPT, HASH, MODEL_UNKNOWN, MODEL_INVALID
-};
+enum status { ARGUMENT = 3, MEMORY, LIMIT, SIGNATURE, VERSION, TRUNCATED, CHECKSUM, CORRUPT, HASH,
+              MODEL_UNKNOWN, MODEL_INVALID };
 /* ---- main.c ---- */
 void require(bool good, enum status status, const char *what, const char *why);
 static inline void demand(bool good, const char *what) { require(good, MODEL_INVALID, "the model:", what); }
@@ -17,8 +17,6 @@ static inline void demand(bool good, const char *what) { require(good, MODEL_INV
 void *take(size_t count, size_t size);
 void *mark(void);
 void release(const void *scope);
-
-/* v / 2^shift, to the nearest integer */
 static inline int64_t rounded(int64_t v, int shift) { return (v + ((int64_t)1 << (shift - 1))) >> shift; }
 static inline int64_t clamp(int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; }
 static inline uint32_t ceil_div(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
@@ -33,11 +31,11 @@ struct bytes { const uint8_t *at; size_t left; enum status fault; const char *wh
 const uint8_t *get_block(struct bytes *b, size_t size);
 uint32_t get_number(struct bytes *b, int width);   /* width in bytes: 1, 2, 4 */
 uint32_t get_ranged(struct bytes *b, int width, uint32_t lo, uint32_t hi);
-/* Signed numbers where lo < 0, else unsigned ones */
-int32_t *get_array(struct bytes *b, size_t count, int width, int32_t lo, int32_t hi);
+int32_t *get_array(struct bytes *b, size_t count, int width, int32_t lo, int32_t hi);   /* signed where lo < 0 */
 uint32_t get_varint(struct bytes *b);
 uint64_t get_long(struct bytes *b);
-int64_t fold(uint64_t v);                          /* a `long` as a signed number */
+uint64_t get_shortest(struct bytes *b);            /* a long in its shortest form */
+int64_t fold(uint64_t v);                          /* a long as an slong */
 uint64_t load(const uint8_t *p, int width);        /* little-endian */
 uint32_t crc32c(uint32_t before, const uint8_t *p, size_t size);   /* before: 0, or the crc of the bytes before these */
 uint64_t xxh64(const uint8_t *p, size_t size);
@@ -49,10 +47,10 @@ struct picture {
     uint32_t width, height, depth;          /* depth: samples per pixel, that is the layout */
     uint32_t tile_width, tile_height, nx, ny;
     const uint8_t *model_id;
-    bool has_residual, has_hash;            /* this and all below: of the present frame */
+    bool has[LAYERS], has_hash;             /* this and all below: of the present frame */
     uint64_t hash;
     uint8_t *samples;
-    struct bytes *payload[LAYERS];          /* one for each tile; NULL where no frame has such a layer */
+    struct bytes *payload[LAYERS];          /* one for each tile */
 };
 void read_start(struct picture *pic, struct bytes file);   /* the preamble and HEAD; *pic and the file must stay */
 bool read_frame(void);                      /* the picture's next frame; false: there are no more */
@@ -75,13 +73,14 @@ uint32_t raw_bits(struct rans *r, int count);
 int32_t raw_golomb(struct rans *r);
 void rans_close(struct rans *r);
 struct context { int32_t p, n; };            /* p: less 2^30, so that new contexts are zeros */
+typedef struct context tree[16];
 int bit(struct rans *r, struct context *q);
-int number(struct rans *r, struct context *size, struct context (*bits)[16], int max);
+int number(struct rans *r, struct context *size, tree *bits, int max);
 /* ---- plane.c: what alpha, pixels and residuals have in common ---- */
 struct cell { int e, d[7]; };                /* error and costs */
 struct plane {
     struct rans d;                           /* decisions */
-    int w, h, K, side, mask_width;           /* values per pixel; of a block, in pixels; of the mask, in blocks and one 0 */
+    int w, h, K, side, mask_width;           /* K values a pixel; of a block; of the mask, in blocks and a 0 */
     bool masked, zero_sides;                 /* a mask is coded; outside are zeros */
     int16_t *v, zeros[3];                    /* [h][w][K] */
     uint8_t *mask;                           /* which blocks are coded; a row of zeros before the first one */
@@ -89,16 +88,14 @@ struct plane {
     struct cell *here, *above;               /* [w][K] of two rows; zeros around */
 };
 struct plane new_plane(struct rectangle tile, uint32_t K, uint32_t side, int limit, bool masked);
-/* The values of a pixel, which may be outside */
-int16_t *values(struct plane *p, int x, int y);
+int16_t *values(struct plane *p, int x, int y);   /* of a pixel, which may be outside */
 uint8_t *block_mask(const struct plane *p, int x, int y);
-/* All rows, by decode_row(coder, y), with the masks before them; to the end of the payload */
-void decode_bands(struct plane *p, struct bytes *payload, void (*decode_row)(void *, int), void *coder);
+/* All rows, and the masks before them. decode(coder, x, y) decodes what is at x and returns the place behind it. */
+void decode_bands(struct plane *p, struct bytes *payload, int (*decode)(void *, int, int), void *coder);
 /* Limits n predictions to lo..hi and gives their mean, in eighths, by the weights g. */
 int mix(int n, int *P, const int64_t *g, int lo, int hi);
 /* A value that is not `pred` */
-int other(struct rans *d, int pred, int lo, int hi, struct context *negative, struct context *size,
-          struct context (*bits)[16]);
+int other(struct rans *d, int pred, int lo, int hi, struct context *sign, struct context *size, tree *bits);
 void put(struct plane *p, int x, int y, int k, int v, int error, int n, const int *P);
 /* ---- nets.c: arithmetic.md ---- */
 enum tensor_type { U8, S8, S16, MIXED };
@@ -115,27 +112,24 @@ struct layer {
     int32_t *w, *bias, *m, *s, *n;           /* w: [cout][k][k][cin] */
 };
 struct net { uint32_t tensors, layers; struct tensor_info *tensor; struct layer *layer; };
-/* Values (not storage) of a tensor, channels fastest. */
-struct tensor { uint32_t h, w, c; int16_t *v; };
+struct tensor { uint32_t h, w, c; int16_t *v; };   /* values, not storage; channels fastest */
 struct tensor new_tensor(uint32_t h, uint32_t w, uint32_t c);
 int16_t *at(const struct tensor *t, uint32_t y, uint32_t x);
 struct span { int lo, hi; };
-/* The values that a channel may have */
-struct span limits(const struct tensor_info *t, uint32_t channel);
+struct span limits(const struct tensor_info *t, uint32_t channel);   /* of its values */
 /* The output of the last layer, from input 0 and, for the roles with two inputs, input 1. */
 struct tensor run_net(const struct net *net, struct tensor input0, const struct tensor *input1);
 /* ---- model.c, model_nets.c: model.md ---- */
 enum { MAX_SLICES = 16, REACH = 4 };        /* REACH: how far from its own position pixels depend on latents */
 enum { HYPER_SYNTHESIS = 3, TRUNK, ANCHOR, HEADS, FIRST, SYNTHESIS_LINEAR, SYNTHESIS, ROLES };
 struct level { int32_t *inv, *loggain, *zinv, *feat, *ztab, *zoff; };
-struct codebook { int shift; int32_t *value; struct table table; };   /* a pair codebook: two values for each symbol */
+struct codebook { int shift; int32_t *value; struct table table; };   /* of pairs: two values for each symbol */
 struct model {
     uint8_t id[32];                          /* of which 16 count */
     uint32_t C, Z, F, H, S, slice[MAX_SLICES];
     struct net net[ROLES][MAX_SLICES];       /* by role and index */
     int32_t *latq_m, *latq_s, *map;
-    uint32_t levels;
-    int is, zis, R, T;
+    int levels, is, zis, R, T;
     struct level *level;
     struct codebook *scalar, *pair;
     struct table *ztable;
@@ -144,12 +138,11 @@ void read_model(struct model *m, struct bytes file);
 void read_nets(struct model *m, struct bytes *section);
 int16_t latq(const struct model *m, uint32_t channel, int y);
 /* ---- latents.c, pixels.c, alpha.c, exact.c, residual.c: bitstream.md ---- */
-/* Decodes a tile into the latents of the whole picture. */
+/* latents: those of the whole picture */
 void decode_latents(const struct model *m, struct bytes payload, struct rectangle tile, const struct tensor *latents);
-/* All colour samples of the picture, before residuals; alpha samples are left alone. */
-void synthesize(const struct model *m, const struct picture *pic, const struct tensor *latents);
+void synthesize(const struct model *m, const struct picture *pic, struct rectangle tile, const struct tensor *latents);
 void decode_alpha(const struct picture *pic, struct bytes payload, struct rectangle tile);
-struct bytes split_payload(struct bytes *latents);
+struct bytes split_payload(struct bytes payload, bool pixels);
 void decode_exact(const struct picture *pic, struct bytes payload, struct rectangle tile);
 void decode_residual(const struct picture *pic, struct bytes payload, struct rectangle tile);
 #endif

@@ -1,6 +1,5 @@
 /* bitstream.md, "Pixels as they are". */
 #include "decoder.h"
-#include <stdlib.h>
 
 struct entry { uint32_t colour; int trust; uint32_t check; };
 
@@ -26,10 +25,9 @@ static void set_colour(struct exact *t, int x, int y, uint32_t c) {
 }
 
 static void learn(struct entry *s, uint32_t c) {
-    if (s->trust && s->colour == c)
-        s->trust = smaller(s->trust + 1, 7);
-    else if (s->trust > 1)
-        s->trust /= 2;
+    bool right = s->trust && s->colour == c;
+    if (right || s->trust > 1)
+        s->trust = right ? smaller(s->trust + 1, 7) : s->trust / 2;
     else
         *s = (struct entry){c, 1, s->check};
 }
@@ -70,12 +68,13 @@ static bool decode_known(struct exact *t, int x, int y, struct entry *E[3]) {
 
 /* "Samples", value k; before and signs: of the values before it */
 static void decode_value(struct exact *t, int x, int y, int k, int *before, int signs[2]) {
-    static const int steps[23] = {0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 19, 24, 30, 38, 48, 60, 75, 95, 120, 160, 230, 399};
+    static const int act[23] = {0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 19, 24, 30, 38, 48, 60, 75, 95, 120, 160, 230, 399};
     struct plane *p = &t->p;
     const struct cell *above = &p->above[x * p->K + k], *left = &p->here[(x - 1) * p->K + k];
-    int W = values(p, x - 1, y)[k], WW = values(p, x - 2, y)[k], N = values(p, x, y - 1)[k], NN = values(p, x, y - 2)[k];
-    int NW = values(p, x - 1, y - 1)[k], NE = values(p, x + 1, y - 1)[k], NNE = values(p, x + 1, y - 2)[k];
-    int lo = k ? -values(p, x, y)[0] : 0, hi = lo + 255, M = (int)clamp(W + N - NW, smaller(W, N), larger(W, N));
+    int W = values(p, x - 1, y)[k], N = values(p, x, y - 1)[k], NW = values(p, x - 1, y - 1)[k];
+    int NE = values(p, x + 1, y - 1)[k], WW = values(p, x - 2, y)[k], NN = values(p, x, y - 2)[k];
+    int NNE = values(p, x + 1, y - 2)[k], lo = k ? -values(p, x, y)[0] : 0, hi = lo + 255;
+    int M = (int)clamp(W + N - NW, smaller(W, N), larger(W, N));
     int P[7] = {8 * M, 4 * (W + N) + 2 * (NE - NW), 8 * (W + NE - N), 8 * (N + NE - NNE), 8 * (2 * W - WW), 8 * NE,
                 8 * N + 4 * (N - NN)};
     int64_t g[7];
@@ -86,10 +85,10 @@ static void decode_value(struct exact *t, int x, int y, int k, int *before, int 
     int errors = above[-p->K].e + 2 * above->e + above[p->K].e + 2 * left->e + left[-p->K].e;
     int around = (3 * errors + abs(W - NW) + abs(N - NE)) / 2, mixed = mix(7, P, g, lo, hi), q = mixed >> 3;
     int larger_ones = (W > q) + 2 * (N > q) + 4 * (NW > q) + 8 * (NE > q) + 16 * (WW > q) + 32 * (NN > q);
-    int *b = &t->bias[k][below(steps, 23, around) / 2][larger_ones];
+    int *b = &t->bias[k][below(act, 23, around) / 2][larger_ones];
     mixed = (int)clamp(mixed + ((*b + 32) >> 6), 8 * lo, 8 * hi);
     int pred = (mixed + 4) >> 3, rest = mixed - 8 * pred, lean = (rest > -2) + (rest > 1), v = pred;
-    int a = below(steps, 23, around + 2 * *before), o = k == 0 ? lean : (*before > 0) + (*before > 2) + (*before > 7);
+    int a = below(act, 23, around + 2 * *before), o = k == 0 ? lean : (*before > 0) + (*before > 2) + (*before > 7);
     if (!bit(&p->d, &t->zero[k][a][o]))
         v = other(&p->d, pred, lo, hi, &t->negative[k][lean][signs[0]][signs[1]], t->size[k][a], t->bits[k]);
     *b += (64 * (8 * v - mixed) - *b + 16) >> 5;
@@ -99,13 +98,18 @@ static void decode_value(struct exact *t, int x, int y, int k, int *before, int 
     signs[0] = sgn(v - pred);
 }
 
-static void decode_pixel(struct exact *t, int x, int y) {
-    struct entry *E[3], *first = t->first;
+static int decode_pixel(void *coder, int x, int y) {
+    struct exact *t = coder;
+    if (!*block_mask(&t->p, x, y)) {
+        set_colour(t, x, y, colour(t, x - 1, y));
+        return x + 1;
+    }
+    struct entry *E[3];
     int before = 0, signs[2] = {1, 1};
     bool done = t->memory && decode_known(t, x, y, E);
     for (int k = 0; k < t->p.K && !done; k++) {
         decode_value(t, x, y, k, &before, signs);
-        first = &t->first[values(&t->p, x, y)[0]];
+        const struct entry *first = &t->first[values(&t->p, x, y)[0]];
         done = t->memory && t->p.K == 3 && k == 0 && first->trust && bit(&t->p.d, &t->same_first[first->trust]);
         if (done)
             set_colour(t, x, y, first->colour);
@@ -113,50 +117,42 @@ static void decode_pixel(struct exact *t, int x, int y) {
     for (int i = 0; t->memory && i < 3; i++)
         learn(E[i], colour(t, x, y));
     learn(&t->first[values(&t->p, x, y)[0]], colour(t, x, y));
+    return x + 1;
 }
 
-static void decode_row(void *coder, int y) {
-    struct exact *t = coder;
-    for (int x = 0; x < t->p.w; x++)
-        if (*block_mask(&t->p, x, y))
-            decode_pixel(t, x, y);
-        else
-            set_colour(t, x, y, colour(t, x - 1, y));
+/* What a payload of layer 0 has of pixels or of latents, or nothing */
+struct bytes split_payload(struct bytes payload, bool pixels) {
+    uint32_t kind = payload.at[0];   /* of 8 bytes at least */
+    if (kind < 254)
+        return pixels ? (struct bytes){.left = 0} : payload;
+    get_number(&payload, 1);
+    struct bytes section = payload;
+    section.left = kind == 254 ? get_varint(&payload) : payload.left;
+    section.at = get_block(&payload, section.left);
+    bool good = section.left && section.at[0] <= 3 && section.at[0] >> 1 == (kind == 254);
+    good = good && (kind == 255 || (payload.left && payload.at[0] < 254));
+    require(good, CORRUPT, payload.what, "have impossible pixels");
+    return pixels ? section : payload;
 }
 
 void decode_exact(const struct picture *pic, struct bytes payload, struct rectangle tile) {
     static const int shift[3] = {8, 0, 16};   /* of R, G and B in a colour */
+    payload = split_payload(payload, true);
+    if (payload.left == 0)
+        return;
     uint32_t flags = get_number(&payload, 1), hash = get_number(&payload, 4), K = colours(pic);
     size_t n = (size_t)tile.w * tile.h;
     struct exact *t = take(1, sizeof *t);
-    uint8_t *decoded = take(n, K), *p = decoded;
+    uint8_t *decoded = take(n, K);
     t->p = new_plane(tile, K, 16, 255, flags & 2);
     t->memory = flags & 1;
-    decode_bands(&t->p, &payload, decode_row, t);
-    for (size_t i = 0; i < n; i++) {
-        int x = (int)(i % tile.w), y = (int)(i / tile.w);
-        for (uint32_t k = 0; k < K; k++, p++) {
-            *p = (uint8_t)(colour(t, x, y) >> (K == 1 ? 0 : shift[k]));
-            if (*block_mask(&t->p, x, y))
-                pixel(pic, tile, i)[k] = *p;
-        }
+    decode_bands(&t->p, &payload, decode_pixel, t);
+    require(payload.left == 0, CORRUPT, payload.what, "goes on behind its end");
+    for (size_t i = 0; i < n * K; i++) {
+        int x = (int)(i / K % tile.w), y = (int)(i / K / tile.w);
+        decoded[i] = (uint8_t)(colour(t, x, y) >> (K == 1 ? 0 : shift[i % K]));
+        if (*block_mask(&t->p, x, y))
+            pixel(pic, tile, i / K)[i % K] = decoded[i];
     }
     require((uint32_t)xxh64(decoded, n * K) == hash, HASH, payload.what, "has pixels that differ from their hash");
-}
-
-/* Takes a payload of layer 0 apart: `latents` becomes what it has of these, the result the pixel section; `left` is 0
- * in what it lacks. */
-struct bytes split_payload(struct bytes *latents) {
-    struct bytes pixels = *latents;
-    uint32_t kind = latents->left ? latents->at[0] : 0;
-    pixels.left = 0;
-    if (kind < 254)
-        return pixels;
-    get_number(latents, 1);
-    pixels.left = kind == 254 ? get_varint(latents) : latents->left;
-    pixels.at = get_block(latents, pixels.left);
-    bool fitting = pixels.left && pixels.at[0] <= 3 && pixels.at[0] >> 1 == (kind == 254);
-    require(fitting, CORRUPT, latents->what, "have impossible pixels");
-    require(kind == 255 || (latents->left && latents->at[0] < 254), CORRUPT, latents->what, "have pixels twice");
-    return pixels;
 }

@@ -4,7 +4,7 @@
 struct tile {
     const struct model *m;
     const struct level *level;       /* of the tile */
-    uint32_t row, unit;              /* its number; rows of a step */
+    int row, unit;                   /* its number; rows of a step */
     int8_t *step;                    /* of every block */
     struct context other[3], finer[3], more[4];
     struct rans d;                   /* all symbols */
@@ -17,7 +17,7 @@ struct tile {
 static void decode_steps(struct tile *t) {
     const int h = (int)ceil_div(t->h, 2), w = (int)ceil_div(t->w, 2);
     int8_t *s = t->step = take((size_t)h * (size_t)w, 1);
-    for (int i = 0; i < h * w; i++, s++) {
+    for (int i = 0; i < h * w && t->unit; i++, s++) {
         int left = i % w ? s[-1] : i ? s[-w] : 0, above = i >= w ? s[-w] : left, n = 0;
         int guess = (left + above) >> 1, apart = smaller(larger(left - above, above - left), 2);
         if (bit(&t->d, &t->other[apart])) {
@@ -29,12 +29,6 @@ static void decode_steps(struct tile *t) {
         }
         *s = (int8_t)(guess + n);
     }
-}
-
-/* The level table's row of a position */
-static const struct level *level_at(const struct tile *t, uint32_t y, uint32_t x) {
-    int64_t step = t->unit ? t->step[y / 2 * ceil_div(t->w, 2) + x / 2] : 0;
-    return &t->m->level[clamp(t->row + t->unit * step, 0, (int64_t)t->m->levels - 1)];
 }
 
 /* "Hyper features" */
@@ -86,7 +80,8 @@ static void decode_pass(struct tile *t, uint32_t slice, uint32_t first, uint32_t
     for (uint32_t y = 0; y < t->h; y++)
         for (uint32_t x = (y + pass) % 2; x < t->w; x += 2)
             for (uint32_t p = 0; p < m->slice[slice]; p += 2) {
-                const struct level *level = level_at(t, y, x);
+                int row = t->row + t->unit * t->step[y / 2 * ceil_div(t->w, 2) + x / 2];
+                const struct level *level = &m->level[clamp(row, 0, m->levels - 1)];
                 const int16_t *mu = at(&heads, y, x) + p, *ls = mu + m->slice[slice];
                 const int32_t *loggain = level->loggain + first + p, *inv = level->inv + first + p;
                 int16_t *latent = at(&t->y, y, x) + first + p;
@@ -122,18 +117,20 @@ static void decode_slice(struct tile *t, const struct tensor *hyper, uint32_t sl
 void decode_latents(const struct model *m, struct bytes payload, struct rectangle tile, const struct tensor *latents) {
     struct tile t = {.m = m, .w = ceil_div(tile.w, 16), .h = ceil_div(tile.h, 16), .d.limit = 50};
     t.y = (struct tensor){t.h, latents->w, m->C, at(latents, tile.y / 16, tile.x / 16)};
-    t.row = get_number(&payload, 1);
+    payload = split_payload(payload, false);
+    if (payload.left == 0)
+        return;
+    t.row = (int)get_number(&payload, 1);
     uint32_t flags = get_number(&payload, 1);
     require(t.row < m->levels && flags >> 5 == 0 && (flags & 3) != 1, CORRUPT, payload.what, "have impossible fields");
     t.level = &m->level[t.row];
     t.bias = flags & 4 ? get_array(&payload, m->S, 1, -128, 127) : take(m->S, sizeof *t.bias);
     t.mask = flags & 8 ? get_ranged(&payload, 2, 0, (1u << m->S) - 1) : UINT32_MAX;
-    t.unit = flags & 16 ? get_ranged(&payload, 1, 1, 255) : 0;
+    t.unit = flags & 16 ? (int)get_ranged(&payload, 1, 1, 255) : 0;
     uint32_t hash = get_number(&payload, 4);
     rans_open(&t.d, &payload, 1u << (flags & 3));
     t.d.raw = payload;
-    if (t.unit)
-        decode_steps(&t);
+    decode_steps(&t);
     struct tensor hyper = decode_hyper(&t);
     for (uint32_t i = 0, channel = 0; i < m->S; channel += m->slice[i++]) {
         void *scope = mark();

@@ -1,8 +1,6 @@
 /* vqz-spec-decoder MODEL.vqzm IN.vqz OUT.pam */
 #include "decoder.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 void require(bool good, enum status status, const char *what, const char *why) {
     static const char *const names[] = {"ARGUMENT", "MEMORY", "LIMIT", "SIGNATURE", "VERSION", "TRUNCATED", "CHECKSUM",
@@ -13,11 +11,11 @@ void require(bool good, enum status status, const char *what, const char *why) {
     exit((int)status);
 }
 
-/* ---- memory: a stack of blocks, each behind a link to the one before ---- */
+/* ---- memory: a stack of blocks of up to 4 GiB, each behind a link to the one before ---- */
 static union block { union block *before; uint64_t align; } *last;
 
 void *take(size_t count, size_t size) {
-    union block *b = count <= (UINT32_MAX - sizeof *b) / size ? calloc(1, sizeof *b + count * size) : NULL;   /* 4 GiB at most */
+    union block *b = count <= (UINT32_MAX - sizeof *b) / size ? calloc(1, sizeof *b + count * size) : NULL;
     require(b != NULL, MEMORY, "the file", "takes more memory than there is");
     b->before = last;
     last = b;
@@ -46,22 +44,18 @@ static struct bytes read_file(const char *name) {
 
 static void decode_frame(const struct model *m, const struct picture *pic) {
     struct tensor latents = new_tensor(ceil_div(pic->height, 16), ceil_div(pic->width, 16), m->C);
-    struct bytes *payload = pic->payload[LATENTS], *pixels = take((size_t)pic->nx * pic->ny, sizeof *pixels);
     for (uint32_t i = 0; i < pic->nx * pic->ny; i++) {
         void *scope = mark();
-        pixels[i] = split_payload(&payload[i]);
-        if (payload[i].left)
-            decode_latents(m, payload[i], tile_rectangle(pic, i), &latents);
-        if (pic->payload[ALPHA])
+        decode_latents(m, pic->payload[LATENTS][i], tile_rectangle(pic, i), &latents);
+        if (pic->has[ALPHA])
             decode_alpha(pic, pic->payload[ALPHA][i], tile_rectangle(pic, i));
         release(scope);
     }
-    synthesize(m, pic, &latents);
     for (uint32_t i = 0; i < pic->nx * pic->ny; i++) {
         void *scope = mark();
-        if (pixels[i].left)
-            decode_exact(pic, pixels[i], tile_rectangle(pic, i));
-        if (pic->has_residual)
+        synthesize(m, pic, tile_rectangle(pic, i), &latents);
+        decode_exact(pic, pic->payload[LATENTS][i], tile_rectangle(pic, i));
+        if (pic->has[RESIDUAL])
             decode_residual(pic, pic->payload[RESIDUAL][i], tile_rectangle(pic, i));
         release(scope);
     }
@@ -81,7 +75,7 @@ int main(int argc, char **argv) {
         void *scope = mark();
         pic.samples = take(size, 1);
         decode_frame(&m, &pic);
-        require(!pic.has_hash || xxh64(pic.samples, size) == pic.hash, HASH, "the picture", "differs from its hash in PHSH");
+        require(!pic.has_hash || xxh64(pic.samples, size) == pic.hash, HASH, "the picture", "differs from its hash");
         require(f || (f = fopen(argv[3], "wb")), ARGUMENT, argv[3], "cannot be written");
         fprintf(f, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %u\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n", (unsigned)pic.width,
                 (unsigned)pic.height, (unsigned)pic.depth, types[pic.depth - 1]);
@@ -89,6 +83,5 @@ int main(int argc, char **argv) {
         release(scope);
     }
     require(f && fclose(f) == 0, ARGUMENT, argv[3], "cannot be written");
-    release(NULL);
     return 0;
 }

@@ -1,6 +1,5 @@
 /* model.md: everything but NETS. */
 #include "decoder.h"
-#include <string.h>
 
 static void read_arch(struct model *m, struct bytes *b) {
     uint32_t sum = 0;
@@ -28,12 +27,12 @@ int16_t latq(const struct model *m, uint32_t channel, int y) {
 }
 
 static void read_levl(struct model *m, struct bytes *b) {
-    m->levels = get_ranged(b, 2, 1, 64);
+    m->levels = (int)get_ranged(b, 2, 1, 64);
     get_ranged(b, 2, 1, 16);                 /* gain shift */
     m->is = (int)get_ranged(b, 2, 1, 16);
     get_ranged(b, 2, 0, 16);                 /* z shift */
     m->zis = (int)get_ranged(b, 2, 1, 16);
-    m->level = take(m->levels, sizeof *m->level);
+    m->level = take((size_t)m->levels, sizeof *m->level);
     for (struct level *l = m->level; l < m->level + m->levels; l++) {
         get_ranged(b, 4, 0, 1 << 20);        /* lambda */
         get_array(b, m->C, 2, 1, 65535);     /* gain */
@@ -67,7 +66,8 @@ static void read_codebook(struct codebook *c, bool pair, struct bytes *b) {
 }
 
 static void read_ladr(struct model *m, struct bytes *b) {
-    uint32_t rungs = get_ranged(b, 1, 1, 64), side = get_ranged(b, 1, 0, rungs - 1) + 1, pairs = get_ranged(b, 2, 1, 4096);
+    uint32_t rungs = get_ranged(b, 1, 1, 64), side = get_ranged(b, 1, 0, rungs - 1) + 1;
+    uint32_t pairs = get_ranged(b, 2, 1, 4096);
     m->R = (int)rungs;
     m->T = (int)side - 1;
     m->scalar = take(rungs + pairs, sizeof *m->scalar);
@@ -87,8 +87,8 @@ static void read_ztab(struct model *m, struct bytes *b) {
         get_ranged(b, 1, 0, 0);
         read_table(&m->ztable[i], 2 * largest + 2, b);
     }
-    for (uint32_t i = 0; i < m->levels * m->Z; i++)
-        demand(m->level[i / m->Z].ztab[i % m->Z] < (int32_t)tables, "LEVL names a hyper-latent table that is not there");
+    for (uint32_t i = 0; i < (uint32_t)m->levels * m->Z; i++)
+        demand(m->level[i / m->Z].ztab[i % m->Z] < (int32_t)tables, "LEVL names a table that is not there");
 }
 
 void read_model(struct model *m, struct bytes file) {

@@ -1,18 +1,8 @@
 /* model.md, NETS, and the bounds of arithmetic.md section 5. */
 #include "decoder.h"
-#include <stdlib.h>
-#include <string.h>
 
 /* What the table of roles demands of the inputs and the output; 0 channels: any number. */
 struct port { enum tensor_type type; uint32_t channels; int down, up; };
-
-static void read_tensor(struct tensor_info *t, struct bytes *b) {
-    t->type = (enum tensor_type)get_ranged(b, 1, U8, MIXED);
-    get_ranged(b, 1, 0, 0);
-    t->channels = get_ranged(b, 2, 1, 65535);
-    t->zsplit = get_ranged(b, 2, t->type == MIXED, t->type == MIXED ? t->channels : 0);
-    t->bound = (int32_t)get_ranged(b, 2, t->type == S16, t->type == S16 ? 32768 : 0);
-}
 
 static void read_layer(const struct net *net, struct layer *l, struct bytes *b) {
     l->requant = get_ranged(b, 1, 0, 1);
@@ -31,14 +21,13 @@ static void read_layer(const struct net *net, struct layer *l, struct bytes *b) 
     demand(l->k % 2 == 1 && l->shuffle != 3, "a layer has an impossible kernel or shuffle");
     demand(src->written && (l->add == NO_ADD || (add && add->written)), "a layer reads what is not written");
     demand(!dst->written, "a tensor is written twice");
-    demand(!l->requant || src->channels == l->cout, "a requant layer changes the number of channels");
-    demand(l->cout == dst->channels * l->shuffle * l->shuffle, "a layer has a wrong number of output channels");
-    bool shrinks = l->stride == 2 && src->up > 0;
+    bool fits = l->cout == dst->channels * l->shuffle * l->shuffle && (!l->requant || src->channels == l->cout);
+    demand(fits, "a layer has a wrong number of output channels");
     dst->written = true;
-    dst->down = src->down + (l->stride == 2 && !shrinks);
-    dst->up = src->up - shrinks;
-    bool same = !add || (add->channels == l->cout && add->down == dst->down && add->up == dst->up);
-    demand(same, "an addend has another size");
+    dst->down = src->down + (l->stride == 2 && src->up == 0);
+    dst->up = src->up - (l->stride == 2 && src->up > 0);
+    fits = !add || (add->channels == l->cout && add->down == dst->down && add->up == dst->up);
+    demand(fits, "an addend has another size");
     dst->up += (int)l->shuffle / 2;
     demand(dst->down <= 14 && dst->up <= 8, "a layer changes the resolution too much");
 
@@ -56,7 +45,7 @@ static void read_layer(const struct net *net, struct layer *l, struct bytes *b) 
     }
     l->m = get_array(b, l->cout, 2, 1, 32767);
     l->s = get_array(b, l->cout, 1, 1, 46);
-    l->n = add ? get_array(b, l->cout, 4, INT32_MIN, INT32_MAX) : take(l->cout, sizeof *l->n);
+    l->n = add ? get_array(b, l->cout, 4, INT32_MIN, INT32_MAX) : NULL;
 }
 
 static const struct tensor_info *output(const struct net *net) { return &net->tensor[net->layer[net->layers - 1].dst]; }
@@ -88,23 +77,28 @@ static void read_net(const struct model *m, struct net *net, uint32_t role, uint
     demand(net->tensors == net->layers + rule[role].inputs, "a network does not write each tensor once");
     net->tensor = take(net->tensors, sizeof *net->tensor);
     net->layer = take(net->layers, sizeof *net->layer);
-    for (uint32_t i = 0; i < net->tensors; i++)
-        read_tensor(&net->tensor[i], b);
-    for (uint32_t i = 0; i < rule[role].inputs; i++) {
-        net->tensor[i].written = true;
-        net->tensor[i].down = rule[role].in[i].down;
-        net->tensor[i].up = rule[role].in[i].up;
-        check_port(&net->tensor[i], rule[role].in[i]);
+    for (uint32_t i = 0; i < net->tensors; i++) {
+        struct tensor_info *t = &net->tensor[i];
+        t->type = (enum tensor_type)get_ranged(b, 1, U8, MIXED);
+        get_ranged(b, 1, 0, 0);
+        t->channels = get_ranged(b, 2, 1, 65535);
+        t->zsplit = get_ranged(b, 2, t->type == MIXED, t->type == MIXED ? t->channels : 0);
+        t->bound = (int32_t)get_ranged(b, 2, t->type == S16, t->type == S16 ? 32768 : 0);
+        t->written = i < rule[role].inputs;
+        if (t->written) {
+            t->down = rule[role].in[i].down;
+            t->up = rule[role].in[i].up;
+            check_port(t, rule[role].in[i]);
+        }
     }
     demand(role != TRUNK || net->tensor[0].zsplit == m->H, "the input of a trunk has a wrong split");
     for (uint32_t i = 0; i < net->layers; i++) {
         const struct layer *l = &net->layer[i];
         read_layer(net, &net->layer[i], b);
-        bool fixed = l->stride == 1 && l->shuffle == 1, opens = role == ANCHOR && i == 0;
-        bool good = opens ? l->src == 0 && l->k > 1 && !l->edge : (role != ANCHOR || l->src > 0) && l->k == 1;
-        good = good && (role != ANCHOR || l->add > 0);
-        demand(role < ANCHOR || role > FIRST || (fixed && good), "a context network looks where it must not");
-        demand(role < SYNTHESIS_LINEAR || net->tensor[l->dst].down == 0, "synthesis has a tensor smaller than the latents");
+        bool good = role == ANCHOR && i == 0 ? l->src == 0 && l->k > 1 && !l->edge : l->k == 1;
+        good = good && l->stride == 1 && l->shuffle == 1 && (role != ANCHOR || (l->add > 0 && (l->src > 0 || i == 0)));
+        demand(role < ANCHOR || role > FIRST || good, "a context network looks where it must not");
+        demand(role < SYNTHESIS_LINEAR || net->tensor[l->dst].down == 0, "synthesis is below the latents' resolution");
     }
     check_port(output(net), rule[role].out);
 }
@@ -145,8 +139,8 @@ void read_nets(struct model *m, struct bytes *b) {
             const struct tensor_info *t = &m->net[joints[j][1]][i].tensor[joints[j][2]];
             demand(a->channels == t->channels && a->bound <= t->bound, "an input is not the output that it takes");
         }
-    demand(m->net[SYNTHESIS_LINEAR][0].tensor[0].bound == 32768, "the bound of the latents is not 32768");
-    demand(m->net[0][0].tensor[0].bound >= 128, "the bound of the pixels is below 128");
+    bool good = m->net[SYNTHESIS_LINEAR][0].tensor[0].bound == 32768 && m->net[0][0].tensor[0].bound >= 128;
+    demand(good, "the bound of latents or pixels is too small");
     struct span all[2], linear[2] = {{0, 0}};
     reach(&m->net[SYNTHESIS][0], (struct span){0, 15}, all);   /* the pixels of latent 0 */
     if (all[1].lo <= all[1].hi)

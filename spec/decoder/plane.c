@@ -1,8 +1,5 @@
-/* bitstream.md: what alpha, pixels and residuals have in common. Their values come as decisions, row by row in bands, and
- * are foretold from their neighbours. */
+/* bitstream.md: what alpha, pixels and residuals have in common: bands of decisions, masks, neighbours */
 #include "decoder.h"
-#include <stdlib.h>
-#include <string.h>
 
 struct plane new_plane(struct rectangle tile, uint32_t K, uint32_t side, int limit, bool masked) {
     struct plane p = {.w = (int)tile.w, .h = (int)tile.h, .K = (int)K, .side = (int)side, .masked = masked,
@@ -26,7 +23,7 @@ uint8_t *block_mask(const struct plane *p, int x, int y) {
     return p->mask + (y / p->side + 1) * p->mask_width + x / p->side;
 }
 
-void decode_bands(struct plane *p, struct bytes *payload, void (*decode_row)(void *, int), void *coder) {
+void decode_bands(struct plane *p, struct bytes *payload, int (*decode)(void *, int, int), void *coder) {
     int band = p->side * (int)clamp((1 << 18) / (p->side * p->w * p->K), 1, p->h);
     for (int y = 0; y < p->h; y++) {
         struct cell *old = p->above;
@@ -36,14 +33,14 @@ void decode_bands(struct plane *p, struct bytes *payload, void (*decode_row)(voi
         if (y % band == 0)
             rans_open(&p->d, payload, 1);
         for (int x = 0; x < p->w && p->masked && y % p->side == 0; x += p->side) {
-            uint8_t *m = block_mask(p, x, y), *above = m - p->mask_width;   /* behind each row, and before all, are zeros */
+            uint8_t *m = block_mask(p, x, y), *above = m - p->mask_width;   /* each row has a zero behind it */
             *m = (uint8_t)bit(&p->d, &p->block[m[-1] + 2 * above[0] + 4 * above[1]]);
         }
-        decode_row(coder, y);
+        for (int x = 0; x < p->w;)
+            x = decode(coder, x, y);
         if (y % band == band - 1 || y == p->h - 1)
             rans_close(&p->d);
     }
-    require(payload->left == 0, CORRUPT, payload->what, "goes on behind its end");
 }
 
 int mix(int n, int *P, const int64_t *g, int lo, int hi) {
@@ -56,9 +53,8 @@ int mix(int n, int *P, const int64_t *g, int lo, int hi) {
     return (int)((sum + G / 2) / G) + 8 * lo;
 }
 
-int other(struct rans *d, int pred, int lo, int hi, struct context *negative, struct context *size,
-          struct context (*bits)[16]) {
-    bool down = pred == hi || (pred != lo && bit(d, negative));
+int other(struct rans *d, int pred, int lo, int hi, struct context *sign, struct context *size, tree *bits) {
+    bool down = pred == hi || (pred != lo && bit(d, sign));
     int n = number(d, size, bits, down ? pred - lo : hi - pred);
     return down ? pred - n : pred + n;
 }

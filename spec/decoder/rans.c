@@ -5,7 +5,8 @@ enum { TOTAL_BITS = 15, RANS_LOW = 1 << 16 };
 
 void rans_open(struct rans *r, struct bytes *payload, uint32_t lanes) {
     size_t size = 2 * (size_t)get_varint(payload);
-    *r = (struct rans){{get_block(payload, size), size, payload->fault, payload->what}, .lanes = lanes, .limit = r->limit};
+    struct bytes words = {get_block(payload, size), size, payload->fault, payload->what};
+    *r = (struct rans){words, .lanes = lanes, .limit = r->limit};
     for (uint32_t i = 0; i < lanes; i++)
         r->state[i] = get_ranged(&r->words, 4, RANS_LOW, UINT32_MAX);
 }
@@ -43,7 +44,7 @@ void rans_close(struct rans *r) {
     for (uint32_t i = 0; i < r->lanes; i++)
         require(r->state[i] == RANS_LOW, CORRUPT, r->words.what, "ends in a wrong rANS state");
     bool zero = r->bits % 8 == 0 || r->raw.at[-1] >> r->bits % 8 == 0;
-    require(zero && r->words.left + r->raw.left == 0, CORRUPT, r->words.what, "has more words or raw bits than symbols need");
+    require(zero && r->words.left + r->raw.left == 0, CORRUPT, r->words.what, "has more than symbols need");
 }
 
 int bit(struct rans *r, struct context *q) {
@@ -55,7 +56,7 @@ int bit(struct rans *r, struct context *q) {
     return b;
 }
 
-int number(struct rans *r, struct context *size, struct context (*bits)[16], int max) {
+int number(struct rans *r, struct context *size, tree *bits, int max) {
     int k = 0, v = 1;
     while (k < floor_log2((uint32_t)max) && bit(r, &size[k]))
         k++;

@@ -1,6 +1,5 @@
 /* bitstream.md, "Residual". */
 #include "decoder.h"
-#include <stdlib.h>
 
 struct residual {
     struct plane p;
@@ -22,34 +21,32 @@ static int decode_value(struct residual *r, int x, int y, int k) {
     return other(&p->d, 0, -511, 511, &r->negative[k][sgn(W)][sgn(N)][s][t], r->size[k][a][o], r->bits[k]);
 }
 
-static void decode_row(void *coder, int y) {
+static int decode_pixel(void *coder, int x, int y) {
     struct residual *r = coder;
-    for (int x = 0; x < r->p.w; x++)
-        for (int k = 0; k < r->p.K && *block_mask(&r->p, x, y); k++)
-            values(&r->p, x, y)[k] = (int16_t)decode_value(r, x, y, k);
+    for (int k = 0; k < r->p.K && *block_mask(&r->p, x, y); k++)
+        values(&r->p, x, y)[k] = (int16_t)decode_value(r, x, y, k);
+    return x + 1;
 }
 
 static void add_pixel(const int16_t *v, int K, int D, uint8_t *p) {
-    int y = (v[0] * larger(D, 4) + 2) >> 2, add[3] = {y, 0, 0};
+    int y = (v[0] * larger(D, 4) + 2) >> 2, o = 0, g = 0;
     if (K == 3) {
-        int o = (v[1] * larger(D, 2) + 1) >> 1, g = (v[2] * larger(D, 2) + 1) >> 1, t = y - (g >> 1);
-        add[2] = t - (o >> 1);
-        add[1] = g + t;
-        add[0] = add[2] + o;
+        o = (v[1] * larger(D, 2) + 1) >> 1;
+        g = (v[2] * larger(D, 2) + 1) >> 1;
     }
+    int t = y - (g >> 1), blue = t - (o >> 1), add[3] = {blue + o, g + t, blue};   /* of gray: y */
     for (int k = 0; k < K; k++)
         p[k] = (uint8_t)clamp(p[k] + add[k], 0, 255);
 }
 
 void decode_residual(const struct picture *pic, struct bytes payload, struct rectangle tile) {
     int D = (int)get_number(&payload, 1);
-    require(D > 0 || payload.left == 0, CORRUPT, payload.what, "goes on behind its end");
-    if (D == 0)
-        return;
     struct residual *r = take(1, sizeof *r);
     r->p = new_plane(tile, colours(pic), 8, 255, true);
     r->p.zero_sides = true;
-    decode_bands(&r->p, &payload, decode_row, r);
+    if (D > 0)
+        decode_bands(&r->p, &payload, decode_pixel, r);
+    require(payload.left == 0, CORRUPT, payload.what, "goes on behind its end");
     for (size_t i = 0; i < (size_t)tile.w * tile.h; i++)
         add_pixel(r->p.v + i * colours(pic), r->p.K, D, pixel(pic, tile, i));
 }
