@@ -18,7 +18,7 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
-enum { CORRECT_EFFORT = 4, CORRECT_QUALITY_X16 = 55 * 16 };
+enum { CORRECT_EFFORT = 4, CORRECT_QUALITY_X16 = 75 * 16 };
 enum { ONE_TILE_PIXELS = 1 << 20, ONE_TILE_SIDE = 8192, TILE = 512, RING_PIXELS = VQZ_ANALYSIS_RING * VQZ_LATENT_STEP };
 
 /* What one thread needs to code a tile. */

@@ -153,7 +153,7 @@ typedef struct vqz_settings {
     /* encoder */
     float quality;                        /* 0..100, default 75; read in steps of 1/16 */
     int32_t effort;                       /* 0..9, default 4. 0 to 3: one pass. 4: latents are corrected by what synthesis would miss, where that
-                                           * pays (quality 55 and more). 5 to 9: and refined in 1, 3, 6, 12, 24 rounds. Up to 4 all is integer, the
+                                           * pays (quality 75 and more). 5 to 9: and refined in 1, 3, 6, 12, 24 rounds. Up to 4 all is integer, the
                                            * same file on every machine; refinement searches in float, so other machines may make other files */
     uint32_t tile_size;                   /* 0: one tile up to 2^20 pixels, else 512. Otherwise a multiple of 64, 128..1024 */
     uint32_t pixel_hash;                  /* 1: store a hash of the decoded pixels (needs a decode while encoding); default 0 */
