@@ -188,8 +188,9 @@ refused -xerror -i bad%d.vqz -f null -
 # ---- the filter: pixels and size of the encoder's
 ff "${film[@]}" -vf vqz=quality=60,metadata=print:file=said -f rawvideo filter.rgb
 same a.rgb filter.rgb
-for n in 1 2 3 4 5; do "$ffprobe" -v error -show_entries packet=size -of csv=p=0 a.vqz; done | head -n 5 | tr -d , >want.sizes
-sed -n 's/^lavfi.vqz.bytes=//p' said >got.sizes
+ff -i a.vqz -c copy -f framecrc packets.crc
+grep -v '^#' packets.crc | cut -d, -f5 | tr -d ' ' >want.sizes
+sed -n 's/^lavfi.vqz.bytes=//p' said | head -n 5 >got.sizes      # the filter may be a frame ahead
 same want.sizes got.sizes
 run 0 "$vqz" compare --json p001.ppm a1.ppm
 want=$(sed -n 's/.*"psnr": \([0-9]*\.[0-9]\).*/\1/p' out)
