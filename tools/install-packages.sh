@@ -27,7 +27,7 @@ for group in "$@"; do
 done
 missing=()
 for package in "${wanted[@]}"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")   # a line an architecture
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 echo "Installing Debian packages: ${missing[*]}"
