@@ -39,7 +39,7 @@ typedef uint32_t group __attribute__((vector_size(4 * GROUP)));
 /* Groups of pairs that are all zero by these ranges, and need no word: returns the number of pairs. */
 static inline uint32_t skip_quiet(vqz_rans_dec *d, const vqz_duo *duo, uint32_t pairs) {
     const group low = ~(group){0} << 31;
-    group x;
+    group x = {0};
     uint32_t n = 0;
     for (unsigned i = 0; i < GROUP; i++) x[i] = d->state[(d->lane + i) % GROUP];
     for (; n < pairs; n += GROUP, duo += GROUP) {

@@ -157,7 +157,7 @@ static bool code_known(coder *c, unsigned colours, int x, uint32_t v, slot **slo
         uint8_t check = key >> 40 & 255;
         if (s->check != check) *s = (slot){.check = check};
     }
-    uint32_t tried[TABLES + NEAR];
+    uint32_t tried[TABLES + NEAR] = {0};
     unsigned n = 0;
     for (unsigned i = 0; i < TABLES; i++) {
         const slot *s = slots[i], *t = slots[(i + 1) % TABLES];

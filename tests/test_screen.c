@@ -65,7 +65,8 @@ static void test_mixtures(void **state) {
         const unsigned channels = cases[i].channels;
         uint8_t *photo = make_picture(PICTURE_PHOTO, W, H, channels, 4), *p = make_mixture(photo, channels);
         bytes plain = encode(photo, channels, cases[i].quality, cases[i].tile, 1), file = encode(p, channels, cases[i].quality, cases[i].tile, 1);
-        bytes again = i ? (bytes){0} : encode(p, channels, cases[i].quality, cases[i].tile, 2);
+        bytes again = {0};
+        if (!i) again = encode(p, channels, cases[i].quality, cases[i].tile, 2);
         uint8_t *out = decode(file), *out_plain = decode(plain);
         if (!i) assert_int_equal(file.size, again.size);
         if (!i) assert_memory_equal(file.data, again.data, file.size);

@@ -22,8 +22,10 @@ one_gcc() {   # a compiler command
     # What gcc 12 gets wrong:
     case $1 in
     */cli/paths.c | */cli/image_y4m.c) skip=(-Wno-analyzer-malloc-leak) ;;        # loses sight of what a copied struct, or a struct's first member, owns
-    */format/demux.c) skip=(-Wno-analyzer-use-of-uninitialized-value) ;;          # does not know that another file's function fills what it returns
+    */format/demux.c | */codec/encoder.c | */spec/decoder/exact.c) skip=(-Wno-analyzer-use-of-uninitialized-value) ;;   # does not know what a function in another file, or a loop, fills
     */codec/masking.c) skip=(-Wno-analyzer-shift-count-overflow) ;;              # does not know shifts of vectors
+    */codec/latent_dec.c) skip=(-Wno-analyzer-shift-count-overflow -Wno-analyzer-use-of-uninitialized-value) ;;         # nor that a loop fills one
+    */codec/palette.c) skip=(-Wno-analyzer-null-dereference) ;;                  # does not know that every colour has been entered
     esac
     out=$("${words[@]}" -fanalyzer -O1 -U_FORTIFY_SOURCE -Werror "${skip[@]}" -o /dev/null 2>&1) || { echo "$out"; return 1; }
 }
@@ -33,10 +35,10 @@ run() {
     clang-tidy) commands | sed 's/.* //' | sort -u | xargs -P "$jobs" -I{} bash -c 'one_tidy "$1"' - {} ;;
     gcc) commands | grep -vE '/(tests|fuzz)/[^/]*$' | xargs -P "$jobs" -d '\n' -I{} bash -c 'one_gcc "$1"' - {} ;;
     # cppcheck does not know that CMocka's assertions and FUZZ_CHECK end a test. Shifts of negative numbers to the right are arithmetic in all
-    # compilers that we use; memory is cut into arrays of floats at aligned places.
+    # compilers that we use; memory is cut into arrays of floats at aligned places; rows of pixels have room before their first; means are of one number and more.
     cppcheck) cppcheck --project="$dir/compile_commands.json" --enable=warning,performance,portability --std=c11 -j "$jobs" --quiet --error-exitcode=1 \
         --suppress='*:/usr/*' --suppress='arrayIndexOutOfBoundsCond:tests/*' --suppress='arrayIndexOutOfBoundsCond:fuzz/*' --suppress='nullPointerRedundantCheck:fuzz/*' \
-        --suppress=shiftNegativeLHS --suppress=invalidPointerCast ;;
+        --suppress='uninitvar:tests/*' --suppress='negativeIndex:codec/pixels.c' --suppress='zerodiv:spec/decoder/plane.c' --suppress=shiftNegativeLHS --suppress=invalidPointerCast ;;
     *) sed -n '2,6s/^# //p' tools/static.sh >&2; exit 2 ;;
     esac
 }

@@ -123,8 +123,10 @@ static int decode_pixel(void *coder, int x, int y) {
 /* What a payload of layer 0 has of pixels or of latents, or nothing */
 struct bytes split_payload(struct bytes payload, bool pixels) {
     uint32_t kind = payload.at[0];   /* of 8 bytes at least */
-    if (kind < 254)
-        return pixels ? (struct bytes){.left = 0} : payload;
+    if (kind < 254) {
+        payload.left = pixels ? 0 : payload.left;
+        return payload;
+    }
     get_number(&payload, 1);
     struct bytes section = payload;
     section.left = kind == 254 ? get_varint(&payload) : payload.left;
