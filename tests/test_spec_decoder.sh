@@ -65,6 +65,7 @@ same colour -q 100
 same tiles -q 97 --tile-size 128 --pixel-hash
 same tiles -q 30 --tile-size 192
 same wide -q 50
+same wide -q 40 --tile-size 128      # neighbouring tiles take part in pixels
 
 same square -q 75
 size=$(wc -c <t.vqz)
