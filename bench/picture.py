@@ -39,7 +39,7 @@ def main():
             pixels = metrics.load(png)
             return file.stat().st_size, metrics.psnr(metrics.load(ref), pixels), Image.fromarray(pixels)
 
-        ours = coded(vqz("vqz", a.vqz, None, "4", ""), a.quality)
+        ours = coded(vqz("vqz", a.vqz, None, "4", "visual", ""), a.quality)
         for quality in range(1, 101):   # the first JPEG that is not smaller
             jpeg = coded(anchors()["jpeg420"], str(quality))
             if jpeg[0] >= ours[0]:

@@ -51,7 +51,7 @@ def test_equals_simulation(invented, programs):
     where a picture hides errors."""
     path, model, x, folder = invented
     last, seen = len(model.levels.lam) - 1, collections.Counter()
-    for i, row in ((0, 1), (0, 4), (1, 8), (3, 8), (2, 12)):
+    for i, row in ((0, 9), (0, 12), (0, 15), (1, 15), (2, 15), (3, 15)):
         counts, hist = recount.read(recount.coded(programs, path, [folder / f'{i}.png'], row / last * 100, '--effort', '0', '--tune', 'psnr'), model)
         codec, chooser, z = Codec(model), ladder.Quantizer(model.ladder), hyper.Histograms(last + 1, model.z)
         y = codec.analyse(x[i:i + 1])
@@ -64,7 +64,7 @@ def test_equals_simulation(invented, programs):
             part = [n for k, n in counts.items() if k[0] == kind]
             seen[kind] += sum(n.sum() for n in part)
             seen[kind + ' escapes'] += sum(n[-1] for n in part)
-    assert seen['S'] > 200 and seen['P'] > 200 and seen['P escapes'] > 3, seen
+    assert seen['S'] > 60 and seen['P'] > 200 and seen['P escapes'] > 1, seen
 
 
 def test_command(invented, programs, tmp_path, monkeypatch, capsys):
