@@ -1,5 +1,6 @@
 /* vqz-count: the symbols it counts are those that were coded, all of them and no others. */
 #include "training/count/counts.c"
+#include "tests/builtin.h"
 #include "tests/codec_io.h"
 #include "tests/pictures.h"
 #include <math.h>
@@ -8,8 +9,6 @@
 #include <cmocka.h>
 
 enum { TILE = 128, WIDTH = 300, HEIGHT = 140 };
-
-static vqz_model *model;
 
 static bytes encode(float quality, test_picture kind) {
     vqz_settings s;
@@ -165,18 +164,7 @@ static void refused(void **state) {
     free(b.data);
 }
 
-static int setup(void **state) {
-    (void)state;
-    return vqz_model_builtin(&model, 0, NULL) != VQZ_OK;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    vqz_model_unref(model);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(counts_what_was_coded), cmocka_unit_test(printed), cmocka_unit_test(refused)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_model, close_model);
 }

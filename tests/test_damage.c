@@ -1,6 +1,7 @@
 /* Damaged files: a decoded picture or one clear error, never anything else. */
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "tests/builtin.h"
 #include "tests/codec_io.h"
 #include "tests/pictures.h"
 #include <setjmp.h>
@@ -26,8 +27,6 @@ static bytes sample_at(float quality, unsigned layout, uint32_t w, uint32_t h, u
 }
 
 static bytes sample(unsigned layout, uint32_t w, uint32_t h, uint32_t tile) { return sample_at(75, layout, w, h, tile); }
-
-static vqz_model *model;                     /* opened once: most of a small decode's time */
 
 /* Decodes whatever it is. An error must have a status and a text. */
 static vqz_status try_decode(bytes b, int partial, uint32_t *unverified) {
@@ -170,18 +169,7 @@ static void corruption(void **state) {
     corrupt(sample_at(100, VQZ_RGBA, 48, 40, 0), 200);
 }
 
-static int setup(void **state) {
-    (void)state;
-    return vqz_model_builtin(&model, 0, NULL) != VQZ_OK;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    vqz_model_unref(model);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(truncation), cmocka_unit_test(partial), cmocka_unit_test(partial_residuals), cmocka_unit_test(corruption)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_model, close_model);
 }
