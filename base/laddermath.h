@@ -4,6 +4,9 @@
 #define VQZ_BASE_LADDERMATH_H
 #include "base/ransmath.h"
 
+/* Steps by place (codec/steps.h): they lie in -8..8, and their contexts count so far. */
+enum { VQZ_STEP_MOST = 8, VQZ_STEP_SLOWEST = 50 };
+
 /* bias: 256 a rung. */
 VQZ_INLINE int32_t vqz_rung(int32_t logscale, int32_t loggain, int32_t bias, int32_t top) {
     return vqz_clamp32((logscale + loggain + bias + 128) >> 8, 0, top);

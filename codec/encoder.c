@@ -349,14 +349,6 @@ vqz_status vqz_encoder_end_sequence(vqz_encoder *enc) {
     return VQZ_OK;
 }
 
-/* Whether any of a tile's steps is not 0: if none is, the file says nothing of them. */
-static bool has_steps(const vqz_prior *p) {
-    const uint32_t n = vqz_step_blocks(p->h) * vqz_step_blocks(p->w);
-    for (uint32_t i = 0; i < n; i++)
-        if (p->steps[i]) return true;
-    return false;
-}
-
 static vqz_status encode_alpha(vqz_encoder *enc, uint32_t x, uint32_t y, uint32_t width, uint32_t height, tile_result *r) {
     if (!enc->alpha) return VQZ_OK;
     const uint8_t *plane = enc->alpha + (size_t)(y - enc->first) * enc->head.width + x;
@@ -387,8 +379,7 @@ static vqz_status encode_latents(const vqz_encoder *enc, worker *w, const source
     vqz_rect rect = {s->x / VQZ_LATENT_STEP, s->y / VQZ_LATENT_STEP, vqz_positions(s->width), vqz_positions(s->height)};
     vqz_analyse(&an, s->rgb, stride, s->first, s->picture_width, s->picture_height, rect, &latents, &prior, &enc->model->level[enc->level]);
     if (enc->correct) vqz_analysis_correct(&an, &synthesis, s->picture_width, s->picture_height, rect, &latents);
-    if (enc->unit) vqz_masking(rgb, stride, s->width, s->height, prior.steps);
-    const uint8_t unit = enc->unit && has_steps(&prior) ? enc->unit : 0;
+    const uint8_t unit = enc->unit && vqz_masking(rgb, stride, s->width, s->height, prior.steps) ? enc->unit : 0;
     if (!enc->rounds)
         return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, unit, &enc->quantizer, &latents, mem, payload, size, e);
     const vqz_refine_tile t = {

@@ -4,6 +4,8 @@
 #include "codec/quantizer.h"
 #include "codec/rans.h"
 
+/* Below this many words one lane is used, else four: its state costs 4 bytes instead of 16. (An encoder's choice.) */
+enum { VQZ_SMALL_TILE_WORDS = 4096 };
 enum { VQZ_LATENT_FLAG_BIAS = 4, VQZ_LATENT_FLAG_MASK = 8, VQZ_LATENT_FLAG_STEPS = 16, VQZ_LATENT_FLAGS = 31 };
 
 /* The payload's head; the parser and the writer of it stand side by side in latent_head.c. */

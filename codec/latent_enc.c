@@ -2,8 +2,7 @@
 #include "codec/steps.h"
 #include <string.h>
 
-/* Below this many symbols' worth of words one lane is used: its state costs 4 bytes instead of 16. */
-enum { SMALL_TILE_WORDS = 4096, MAX_BIAS = 30, BIAS_STEP = 2 };
+enum { MAX_BIAS = 30, BIAS_STEP = 2 };
 
 /* The range of a choice; its escape values or raw bits go to the raw stream. */
 static uint32_t put_choice(vqz_rans_enc *e, const vqz_codebook *b, const vqz_choice *c, unsigned dim) {
@@ -163,7 +162,7 @@ vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level, ui
     size_t nwords, nraw;
     h.lanes = 4;
     VQZ_TRY(vqz_rans_finish(rans, h.lanes, &words, &nwords, &raw, &nraw, e));
-    if (nwords < SMALL_TILE_WORDS) {
+    if (nwords < VQZ_SMALL_TILE_WORDS) {
         h.lanes = 1;
         VQZ_TRY(vqz_rans_finish(rans, h.lanes, &words, &nwords, &raw, &nraw, e));
     }

@@ -51,8 +51,11 @@ static int8_t step_of(const uint8_t *rgb, size_t stride, uint32_t w, uint32_t h)
     return (int8_t)(coarser < -VQZ_MASK_MOST ? VQZ_MASK_MOST : coarser > VQZ_MASK_MOST ? -VQZ_MASK_MOST : -coarser);
 }
 
-void vqz_masking(const uint8_t *rgb, size_t stride, uint32_t width, uint32_t height, int8_t *steps) {
+bool vqz_masking(const uint8_t *rgb, size_t stride, uint32_t width, uint32_t height, int8_t *steps) {
+    bool any = false;
     for (uint32_t y = 0; y < height; y += BLOCK)
-        for (uint32_t x = 0; x < width; x += BLOCK)
-            *steps++ = step_of(rgb + y * stride + 3 * (size_t)x, stride, width - x < BLOCK ? width - x : BLOCK, height - y < BLOCK ? height - y : BLOCK);
+        for (uint32_t x = 0; x < width; x += BLOCK, steps++) {
+            *steps = step_of(rgb + y * stride + 3 * (size_t)x, stride, width - x < BLOCK ? width - x : BLOCK, height - y < BLOCK ? height - y : BLOCK);            any |= *steps != 0;
+        }
+    return any;
 }

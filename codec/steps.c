@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOWEST = 50, NEAR = 3, SIZES = 4 };
+enum { NEAR = 3, SIZES = 4 };
 
 typedef struct contexts {
     vqz_prob same[NEAR], finer[NEAR], more[SIZES];
@@ -38,7 +38,7 @@ void vqz_steps_walk(vqz_prior *p, vqz_rans_enc *enc, vqz_rans_dec *dec, uint32_t
     }
     const uint32_t blocks = vqz_step_blocks(p->w);
     vqz_bits b;
-    vqz_bits_init(&b, enc, dec, SLOWEST);
+    vqz_bits_init(&b, enc, dec, VQZ_STEP_SLOWEST);
     code_all(&b, p->steps, vqz_step_blocks(p->h), blocks);
     uint8_t *row = p->rows;
     for (uint32_t y = 0; y < p->h; y++)

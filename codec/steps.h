@@ -1,11 +1,9 @@
 /* Steps by place: for every block of latent positions of a tile, how much coarser or finer than the tile's level its latents are quantized
- * (spec/bitstream.md section 3). */
+ * (spec/bitstream.md section 3). Steps lie in -VQZ_STEP_MOST..VQZ_STEP_MOST; positive ones are finer. */
 #ifndef VQZ_CODEC_STEPS_H
 #define VQZ_CODEC_STEPS_H
 #include "codec/prior.h"
 #include "codec/rans.h"
-
-enum { VQZ_STEP_MOST = 8 };      /* steps lie in -8..8; positive ones are finer */
 
 /* Where unit is not 0, writes or reads p->steps (one of enc and dec is NULL). Then sets p->rows: those of a tile whose own row is `level` and where
  * a step is `unit` rows; past the table's ends its first and last row serve. */

@@ -135,7 +135,7 @@ VQZ_DEVICE void decode(stream &s, const vqz_cu_tables &m, const vqz_shared<uint3
 struct context {
     uint32_t one, count;
 };
-enum { STEPS_MOST = 8, STEPS_SLOWEST = 50, OTHER = 0, FINER = 3, MORE = 6 };     /* numbers of probabilities */
+enum { OTHER = 0, FINER = 3, MORE = 6 };     /* numbers of probabilities */
 
 /* A decision of context `which`; all lanes get the bit. */
 VQZ_DEVICE bool decision(stream &s, context &q, unsigned which) {
@@ -155,7 +155,7 @@ VQZ_DEVICE bool decision(stream &s, context &q, unsigned which) {
     if (lane == s.turn) s.state = next;
     if (lane == which) {
         q.one = vqz_prob_moved(q.one, bit, vqz_prob_rate(q.count));
-        if (q.count < STEPS_SLOWEST) q.count++;
+        if (q.count < VQZ_STEP_SLOWEST) q.count++;
     }
     s.turn = (s.turn + 1) & (s.lanes - 1);
     return bit;
@@ -165,7 +165,7 @@ VQZ_DEVICE int32_t one_step(stream &s, context &q, int32_t guess, int32_t unlike
     const unsigned near_by = unlike < 2 ? static_cast<unsigned>(unlike) : 2;
     if (!decision(s, q, OTHER + near_by)) return guess;
     const bool finer = decision(s, q, FINER + near_by);
-    const int32_t most = finer ? STEPS_MOST - guess : STEPS_MOST + guess;
+    const int32_t most = finer ? VQZ_STEP_MOST - guess : VQZ_STEP_MOST + guess;
     int32_t n = most ? 1 : 0;
     while (n && n < most && decision(s, q, MORE + static_cast<unsigned>(n < 4 ? n - 1 : 3))) n++;
     return finer ? guess + n : guess - n;

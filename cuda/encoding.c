@@ -2,7 +2,6 @@
 #include "cuda/latents.h"
 #include <string.h>
 
-enum { SMALL_TILE_WORDS = 4096 };            /* as latent_enc.c has it */
 
 /* Raw bits of a symbol at most: a number of 2^20 in size. */
 enum { MOST_RAW_BYTES = 5 };
@@ -97,7 +96,7 @@ vqz_status vqz_cu_encode_start(vqz_cu_coding *c, vqz_cu_prior *p, const vqz_cu_o
     VQZ_TRY(vqz_cu_prior_hyper(p, queue, e));
     for (uint32_t i = 0; i < p->model->m->S; i++) VQZ_TRY(encode_slice(c, i, queue, e));
     VQZ_TRY(vqz_cu_check(vqz_cu_hash(&p->batch, queue), "hashing", e));
-    const vqz_cu_finish end = {.batch = p->batch, .small = SMALL_TILE_WORDS};
+    const vqz_cu_finish end = {.batch = p->batch, .small = VQZ_SMALL_TILE_WORDS};
     return vqz_cu_check(vqz_cu_encode_end(&end, queue), "coding", e);
 }
 

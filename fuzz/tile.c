@@ -30,31 +30,30 @@ static int32_t put_scalar(fuzz_bytes *in, vqz_rans_enc *enc, const vqz_codebook 
     if (!b->shift) return b->value[k];
     u = fuzz_below(in, 1u << b->shift);
     vqz_rans_put_bits(enc, u, b->shift);
-    return b->value[k] * (1 << b->shift) + ((int32_t)u - (1 << (b->shift - 1))) * 256;
+    return vqz_shifted(b->value[k], b->shift, u);
 }
 
 static void put_pair(fuzz_bytes *in, vqz_rans_enc *enc, const vqz_model *m, uint32_t a, uint32_t b, int32_t r[2]) {
-    uint32_t high = a > b ? a : b, low = a > b ? b : a;
-    if (high > m->top) {
+    unsigned swap;
+    const vqz_codebook *book = vqz_pair_book(m, a, b, &swap);
+    if (!book) {
         r[0] = put_scalar(in, enc, &m->scalar[a]);
         r[1] = put_scalar(in, enc, &m->scalar[b]);
         return;
     }
-    const vqz_codebook *book = &m->pair[m->map[high * (m->top + 1) + low]];
     uint32_t k = choose(in, &book->table);
     vqz_rans_put(enc, &book->table, k);
     if (k == book->n) {
         r[0] = put_golomb(in, enc) * 256;
         r[1] = put_golomb(in, enc) * 256;
     } else {
-        r[a < b] = book->value[2 * k];
-        r[a >= b] = book->value[2 * k + 1];
+        r[swap] = book->value[2 * k];
+        r[!swap] = book->value[2 * k + 1];
     }
 }
 
 static uint32_t rung_of(const vqz_model *m, const vqz_level *level, uint32_t c, int32_t ls, int32_t bias) {
-    int32_t v = (ls + level->loggain[c] + 256 * bias + 128) >> 8;
-    return v < 0 ? 0 : v >= (int32_t)m->rungs ? m->rungs - 1 : (uint32_t)v;
+    return (uint32_t)vqz_rung(ls, level->loggain[c], 256 * bias, (int32_t)m->rungs - 1);
 }
 
 static void put_slice(fuzz_bytes *in, vqz_rans_enc *enc, vqz_prior *p, uint32_t slice, unsigned pass, int32_t bias, const vqz_latents *y) {
