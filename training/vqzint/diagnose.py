@@ -54,7 +54,7 @@ def main():
     model = modelfile.load(args.model)
     calibration = photos.crops(export.CALIBRATION, data=args.photos)
     _, graphs, units = export.quantized(export.load_checkpoint(args.checkpoint), calibration, .12)
-    files, rows, base = sorted(glob.glob(args.kodak + '/*.png'))[::args.every], list(range(quantize.ROWS_BELOW, len(model.levels.lam), quantize.ROWS_PER_LEVEL)), None
+    files, rows, base = sorted(glob.glob(args.kodak + '/*.png'))[::args.every], list(quantize.trained_rows(len(model.levels.lam))), None
     for name in args.groups.split(','):
         codec = replaced(model, graphs, units, GROUPS[name], name == 'float')
         c = evaluate.curve(codec, files, rows, Quantizer(model.ladder))

@@ -92,7 +92,7 @@ def main():
     torch.set_num_threads(args.threads)
     model = modelfile.load(args.model)
     files = sorted(glob.glob(args.kodak + '/*.png'))[::args.every]
-    rows = list(range(*((quantize.ROWS_BELOW, len(model.levels.lam), quantize.ROWS_PER_LEVEL) if args.rows == 'trained' else (len(model.levels.lam),))))
+    rows = list(quantize.trained_rows(len(model.levels.lam)) if args.rows == 'trained' else range(len(model.levels.lam)))
     report(curve(Codec(model), files, rows, Quantizer(model.ladder)), files, args.baselines, rows)
 
 

@@ -91,6 +91,11 @@ def latq(sx, nrm):
     return multiplier(LATENT_UNIT * nrm / sx)
 
 
+def trained_rows(count):
+    """Numbers of the rows, of so many, that are trained levels themselves."""
+    return range(ROWS_BELOW, count, ROWS_PER_LEVEL)
+
+
 def between(a, beyond=False):
     """Trained rows with interpolated ones between them, ROWS_BELOW below the first, ROWS_CUT of the last left out: [L,...] -> [rows,...]. Below the first row
     values stay (what networks see) or run on (beyond)."""
