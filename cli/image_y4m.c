@@ -1,47 +1,7 @@
-/* y4m: 8-bit 4:4:4, 4:2:2, 4:2:0 and mono are read, 4:4:4 and mono are written.
- * All arithmetic is in integers, so that every machine makes the same pixels. */
-#include "cli/image.h"
+/* y4m: 8-bit 4:4:4, 4:2:2, 4:2:0 and mono are read, 4:4:4 and mono are written. */
+#include "cli/image_yuv.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- colour: coefficients in 1/65536 from Kr and Kb in 1/10000 ---- */
-typedef struct matrix {
-    int64_t kr, kg, kb;          /* in 1/10000 */
-    int64_t y_range, c_range;    /* 219 and 224, or 255 and 255 */
-    int64_t y_offset;
-} matrix;
-
-static int64_t divide_round(int64_t a, int64_t b) { return a >= 0 ? (a + b / 2) / b : -((-a + b / 2) / b); }   /* b > 0 */
-static uint8_t clamp_byte(int64_t v) { return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
-
-static matrix matrix_of(video_matrix which, uint32_t width, uint32_t height, bool full) {
-    if (which == MATRIX_AUTO) which = width >= 1280 || height > 576 ? MATRIX_BT709 : MATRIX_BT601;
-    matrix m = which == MATRIX_BT709 ? (matrix){.kr = 2126, .kb = 722} : (matrix){.kr = 2990, .kb = 1140};
-    m.kg = 10000 - m.kr - m.kb;
-    m.y_range = full ? 255 : 219;
-    m.c_range = full ? 255 : 224;
-    m.y_offset = full ? 0 : 16;
-    return m;
-}
-
-typedef struct to_rgb { int64_t y, rv, gu, gv, bu, y_offset; } to_rgb;
-
-static to_rgb to_rgb_of(const matrix *m) {
-    const int64_t one = 65536, c = 10000 * m->c_range;
-    return (to_rgb){.y = divide_round(255 * one, m->y_range),
-                    .rv = divide_round(255 * one * 2 * (10000 - m->kr), c),
-                    .bu = divide_round(255 * one * 2 * (10000 - m->kb), c),
-                    .gu = divide_round(255 * one * 2 * (10000 - m->kb) * m->kb / m->kg, c),
-                    .gv = divide_round(255 * one * 2 * (10000 - m->kr) * m->kr / m->kg, c),
-                    .y_offset = m->y_offset};
-}
-
-static void rgb_pixel(const to_rgb *t, uint8_t *rgb, int y, int u, int v) {
-    const int64_t l = t->y * (y - t->y_offset) + 32768;
-    rgb[0] = clamp_byte((l + t->rv * (v - 128)) >> 16);
-    rgb[1] = clamp_byte((l - t->gu * (u - 128) - t->gv * (v - 128)) >> 16);
-    rgb[2] = clamp_byte((l + t->bu * (u - 128)) >> 16);
-}
 
 /* ---- reader ---- */
 typedef struct y4m_reader {
@@ -49,10 +9,10 @@ typedef struct y4m_reader {
     uint8_t *planes, *row;
     size_t bytes;                /* of a frame's planes */
     bool waiting;                /* the first frame has been read, and is not begun */
-    uint32_t chroma_width, chroma_height, y;
-    bool mono, half_x, half_y;   /* which directions are subsampled */
-    bool centre_x, centre_y;     /* chroma sits between two luma samples, else on the first of them */
-    to_rgb colour;
+    uint32_t y;
+    yuv_kind kind;
+    yuv_to_rgb colour;
+    yuv_planes at;
 } y4m_reader;
 
 static bool y4m_probe(const uint8_t *p, size_t n) { return n >= 10 && memcmp(p, "YUV4MPEG2 ", 10) == 0; }
@@ -85,11 +45,11 @@ static bool set_sampling(y4m_reader *r, const char *c) {
                  {"mono", false, false, false, false, true}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(c, kinds[i].name) == 0) {
-            r->half_x = kinds[i].half_x;
-            r->half_y = kinds[i].half_y;
-            r->centre_x = kinds[i].centre_x;
-            r->centre_y = kinds[i].centre_y;
-            r->mono = kinds[i].mono;
+            r->kind.half_x = kinds[i].half_x;
+            r->kind.half_y = kinds[i].half_y;
+            r->kind.centre_x = kinds[i].centre_x;
+            r->kind.centre_y = kinds[i].centre_y;
+            r->kind.mono = kinds[i].mono;
             return true;
         }
     return false;
@@ -128,7 +88,8 @@ static vqz_status y4m_go_on(image_reader *base, vqz_error *e) {
 static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config, vqz_error *e) {
     char line[1024], *save = NULL;
     uint64_t width = 0, height = 0;
-    bool full = false, known = set_sampling(r, "420");
+    bool known = set_sampling(r, "420");
+    r->kind.depth = 8;
     r->base.timing = (vqz_timing){1, 25, 0};
     if (!read_line(in, line, sizeof line))
         return cli_fail(e, VQZ_ERR_CORRUPT, source_offset(in), "bad y4m header: its line does not end");
@@ -137,7 +98,7 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
         if (*word == 'H') height = strtoull(word + 1, NULL, 10);
         if (*word == 'F') set_rate(r, word + 1);
         if (*word == 'C') known = set_sampling(r, word + 1);
-        if (strcmp(word, "XCOLORRANGE=FULL") == 0) full = true;
+        if (strcmp(word, "XCOLORRANGE=FULL") == 0) r->kind.full = true;
         if (!known)
             return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET,
                             "y4m sampling %.20s is not supported (8-bit 444, 422, 420 and mono are)", word + 1);
@@ -145,12 +106,13 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
     vqz_status s = image_check_size(width, height, config, e);
     if (s != VQZ_OK) return s;
     r->base.info =
-        (vqz_image_info){.width = (uint32_t)width, .height = (uint32_t)height, .layout = r->mono ? VQZ_GRAY : VQZ_RGB};
-    r->chroma_width = r->mono ? 0 : (uint32_t)(r->half_x ? (width + 1) / 2 : width);
-    r->chroma_height = r->mono ? 0 : (uint32_t)(r->half_y ? (height + 1) / 2 : height);
-    uint64_t bytes = width * height + 2 * (uint64_t)r->chroma_width * r->chroma_height;
+        (vqz_image_info){.width = (uint32_t)width, .height = (uint32_t)height, .layout = yuv_layout(&r->kind)};
+    const size_t luma = (size_t)width * (size_t)height;
+    const uint32_t chroma_width = yuv_chroma_side((uint32_t)width, r->kind.half_x);
+    const size_t chroma = r->kind.mono ? 0 : (size_t)chroma_width * yuv_chroma_side((uint32_t)height, r->kind.half_y);
+    const uint64_t bytes = (uint64_t)luma + 2 * (uint64_t)chroma;
     if ((s = image_alloc(&r->planes, 1, bytes, config, e)) != VQZ_OK) return s;
-    if ((s = image_alloc(&r->row, 1, width * (r->mono ? 1 : 3), config, e)) != VQZ_OK) return s;
+    if ((s = image_alloc(&r->row, 1, width * (uint64_t)r->base.info.layout, config, e)) != VQZ_OK) return s;
     r->bytes = (size_t)bytes;
     if ((s = read_frame(r, e)) != VQZ_OK) return s == VQZ_END ? source_short(in, e) : s;
     image_note_whole(&r->base, "planes one after the other");
@@ -158,8 +120,12 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
     r->base.moving = in->pos < in->end || source_fill(in);
     r->base.go_on = y4m_go_on;
     if (config->timing.timebase_den) r->base.timing = config->timing;
-    matrix m = matrix_of(config->matrix, (uint32_t)width, (uint32_t)height, full);
-    r->colour = to_rgb_of(&m);
+    r->at = (yuv_planes){.data = {r->planes, r->planes + luma, r->planes + luma + chroma},
+                         .stride = {(ptrdiff_t)width, (ptrdiff_t)chroma_width, (ptrdiff_t)chroma_width},
+                         .width = (uint32_t)width,
+                         .height = (uint32_t)height};
+    yuv_set_matrix(&r->kind, config->matrix, (uint32_t)width, (uint32_t)height);
+    r->colour = yuv_to_rgb_of(&r->kind);
     return VQZ_OK;
 }
 
@@ -174,42 +140,12 @@ static vqz_status y4m_open(image_reader **out, source *in, const image_config *c
     return s;
 }
 
-/* Where luma position p lies between chroma samples: first one, second one, and the weight of the second in quarters. */
-typedef struct tap { uint32_t a, b; int weight; } tap;
-
-static tap tap_of(uint32_t p, uint32_t count, bool half, bool centre) {
-    if (!half) return (tap){p, p, 0};
-    uint32_t i = p / 2, next = i + 1 < count ? i + 1 : i;
-    if (!centre) return (tap){i, next, p & 1 ? 2 : 0};
-    return p & 1 ? (tap){i, next, 1} : (tap){i, i ? i - 1 : 0, 1};
-}
-
-static int chroma(const uint8_t *plane, uint32_t width, tap x, tap y) {
-    const uint8_t *p = plane + (size_t)y.a * width, *q = plane + (size_t)y.b * width;
-    int top = p[x.a] * (4 - x.weight) + p[x.b] * x.weight, bottom = q[x.a] * (4 - x.weight) + q[x.b] * x.weight;
-    return (top * (4 - y.weight) + bottom * y.weight + 8) >> 4;
-}
-
 static vqz_status y4m_next(image_reader *base, image_rows *rows, vqz_error *e) {
     (void)e;
     y4m_reader *r = (y4m_reader *)base;
-    const uint32_t width = base->info.width;
     if (r->y == base->info.height) return VQZ_END;
-    const uint8_t *luma = r->planes + (size_t)r->y * width;
-    const uint8_t *u = r->planes + (size_t)base->info.height * width, *v = u + (size_t)r->chroma_width * r->chroma_height;
-    if (r->mono) {
-        for (uint32_t x = 0; x < width; x++)
-            r->row[x] = clamp_byte((r->colour.y * (luma[x] - r->colour.y_offset) + 32768) >> 16);
-    } else {
-        tap ty = tap_of(r->y, r->chroma_height, r->half_y, r->centre_y);
-        for (uint32_t x = 0; x < width; x++) {
-            tap tx = tap_of(x, r->chroma_width, r->half_x, r->centre_x);
-            rgb_pixel(&r->colour, r->row + 3 * (size_t)x, luma[x], chroma(u, r->chroma_width, tx, ty),
-                      chroma(v, r->chroma_width, tx, ty));
-        }
-    }
-    r->y++;
-    *rows = (image_rows){r->row, (ptrdiff_t)width * (ptrdiff_t)base->info.layout, 1};
+    yuv_read_row(&r->colour, &r->at, r->y++, r->row);
+    *rows = (image_rows){r->row, (ptrdiff_t)base->info.width * (ptrdiff_t)base->info.layout, 1};
     return VQZ_OK;
 }
 
@@ -218,7 +154,7 @@ const image_reader_ops image_y4m_reader = {"y4m", y4m_probe, y4m_open, y4m_next,
 /* ---- writer: limited range. Planes follow each other, so chroma waits in memory ---- */
 typedef struct y4m_writer {
     image_writer base;
-    matrix m;
+    yuv_kind kind;
     uint8_t *luma, *u, *v;       /* one row; two planes */
     uint32_t y;
 } y4m_writer;
@@ -238,8 +174,9 @@ static vqz_status y4m_writer_open(image_writer **out, sink *to, image_format for
     if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     w->base = (image_writer){
         .ops = &image_y4m_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
-    w->m = matrix_of(config->matrix, info->width, info->height, false);
     const bool color = info->layout >= VQZ_RGB;
+    w->kind = (yuv_kind){.depth = 8, .mono = !color};
+    yuv_set_matrix(&w->kind, config->matrix, info->width, info->height);
     vqz_status s = image_alloc(&w->luma, 1, info->width, config, e);
     if (s == VQZ_OK && color) s = image_alloc(&w->u, info->height, info->width, config, e);
     if (s == VQZ_OK && color) s = image_alloc(&w->v, info->height, info->width, config, e);
@@ -261,23 +198,14 @@ static vqz_status y4m_writer_open(image_writer **out, sink *to, image_format for
     return VQZ_OK;
 }
 
-static void write_pixel(y4m_writer *w, uint32_t x, const uint8_t *p, bool color) {
-    const matrix *m = &w->m;
-    int64_t r = p[0], g = color ? p[1] : r, b = color ? p[2] : r,
-            l = m->kr * r + m->kg * g + m->kb * b; /* luma in 1/10000 */
-    w->luma[x] = clamp_byte(m->y_offset + divide_round(l * m->y_range, 2550000));
-    if (!color) return;
-    size_t at = (size_t)w->y * w->base.width + x;
-    w->u[at] = clamp_byte(128 + divide_round((10000 * b - l) * m->c_range, 255 * 2 * (10000 - m->kb)));
-    w->v[at] = clamp_byte(128 + divide_round((10000 * r - l) * m->c_range, 255 * 2 * (10000 - m->kr)));
-}
-
 static vqz_status y4m_writer_rows(image_writer *base, const image_rows *rows, vqz_error *e) {
     y4m_writer *w = (y4m_writer *)base;
+    const ptrdiff_t width = (ptrdiff_t)base->width;
     for (uint32_t i = 0; i < rows->count; i++, w->y++) {
-        const uint8_t *p = rows->pixels + (ptrdiff_t)i * rows->stride;
-        for (uint32_t x = 0; x < base->width; x++)
-            write_pixel(w, x, p + (size_t)x * (size_t)base->layout, base->layout >= VQZ_RGB);
+        const image_rows one = {rows->pixels + (ptrdiff_t)i * rows->stride, rows->stride, 1};
+        const ptrdiff_t at = (ptrdiff_t)w->y * width;
+        yuv_write_rows(&w->kind, &one, base->layout, base->width, (uint8_t *const[3]){w->luma, w->u ? w->u + at : NULL, w->v ? w->v + at : NULL},
+                       (const ptrdiff_t[3]){width, width, width});
         if (!sink_write(base->out, w->luma, base->width)) return sink_failed(base->out, e);
     }
     return VQZ_OK;
