@@ -50,7 +50,7 @@ static void scatter_rows(vqz_analysis *a, const uint8_t *const rows[2], uint32_t
     a->loops->cells(rows[0], rows[1], cells, a->pixels + (size_t)(y / 2) * cells * 12);      /* zero point 128 */
 }
 
-void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t first, uint32_t width, uint32_t height, vqz_rect tile,
+void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t first, uint32_t width, uint32_t height, vqz_rect tile, bool with_ring,
                  const vqz_latents *y, vqz_prior *p, const vqz_level *level) {
     const vqz_model *m = a->m;
     uint32_t pw = (width + STEP - 1) / STEP, ph = (height + STEP - 1) / STEP;
@@ -71,9 +71,11 @@ void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t fi
         if (i % 2) scatter_rows(a, rows, i - 1, r.w);
     }
     vqz_view blocks = {a->blocks, r.h, r.w, BLOCK}, linear = {a->linear, r.h, r.w, m->C};
-    vqz_net_run(a->nets->net[VQZ_NET_ANALYSIS_LINEAR][0], &blocks, &linear, a->scratch);
+    const vqz_rect part = with_ring ? (vqz_rect){0, 0, r.w, r.h} : (vqz_rect){tile.x - r.x, tile.y - r.y, tile.w, tile.h};
+    const vqz_net *net = a->nets->net[VQZ_NET_ANALYSIS][0];
+    vqz_net_run_part(a->nets->net[VQZ_NET_ANALYSIS_LINEAR][0], &blocks, &linear, part, a->scratch);
     vqz_view in[2] = {{a->pixels, r.h * STEP / 2, r.w * STEP / 2, 12}, linear}, out = {a->latents, r.h, r.w, m->C};
-    vqz_net_run(a->nets->net[VQZ_NET_ANALYSIS][0], in, &out, a->scratch);
+    vqz_net_run_part(net, in, &out, part, a->scratch);
 
     for (uint32_t i = 0; i < tile.h; i++) {
         const int16_t *src = a->latents + ((size_t)(tile.y - r.y + i) * r.w + (tile.x - r.x)) * m->C;
@@ -110,7 +112,7 @@ void vqz_analysis_correct(vqz_analysis *a, vqz_synthesis *s, uint32_t width, uin
     const vqz_net *net = a->nets->net[VQZ_NET_ANALYSIS_LINEAR][0];
     vqz_rect r = vqz_rect_grow(tile, VQZ_ANALYSIS_RING, (width + STEP - 1) / STEP, (height + STEP - 1) / STEP);
     memcpy(s->latents, a->latents, (size_t)r.h * r.w * C * sizeof *s->latents);
-    vqz_synthesise(s, r.h, r.w);
+    vqz_synthesise(s, r.h, r.w, (vqz_rect){(tile.x - r.x) * STEP, (tile.y - r.y) * STEP, tile.w * STEP, tile.h * STEP});
     take_missing(a, s, r, tile);
     memset(s->linear, 0, BLOCK * sizeof *s->linear);
     int16_t *nothing = s->latents;           /* what the linear path makes of nothing: its constants */

@@ -377,7 +377,7 @@ static vqz_status encode_latents(const vqz_encoder *enc, worker *w, const source
     const size_t stride = (size_t)s->picture_width * 3;
     const uint8_t *rgb = s->rgb + (s->y - s->first) * stride + (size_t)s->x * 3;
     vqz_rect rect = {s->x / VQZ_LATENT_STEP, s->y / VQZ_LATENT_STEP, vqz_positions(s->width), vqz_positions(s->height)};
-    vqz_analyse(&an, s->rgb, stride, s->first, s->picture_width, s->picture_height, rect, &latents, &prior, &enc->model->level[enc->level]);
+    vqz_analyse(&an, s->rgb, stride, s->first, s->picture_width, s->picture_height, rect, enc->correct, &latents, &prior, &enc->model->level[enc->level]);
     if (enc->correct) vqz_analysis_correct(&an, &synthesis, s->picture_width, s->picture_height, rect, &latents);
     const uint8_t unit = enc->unit && vqz_masking(rgb, stride, s->width, s->height, prior.steps) ? enc->unit : 0;
     if (!enc->rounds)

@@ -45,10 +45,10 @@ void vqz_recon_tile(const vqz_recon *r, vqz_synthesis *s, uint32_t tx, uint32_t 
     vqz_rect own = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(w), vqz_positions(h)};
     vqz_rect rect = vqz_rect_grow(own, r->model->synthesis_ring, r->plane_w, vqz_positions(head->height));
     gather(r, rect, s->latents);
-    vqz_synthesise(s, rect.h, rect.w);
-    size_t wide = (size_t)rect.w * VQZ_LATENT_STEP, left = (size_t)(own.x - rect.x) * VQZ_LATENT_STEP, top = (size_t)(own.y - rect.y) * VQZ_LATENT_STEP;
+    const vqz_rect part = {(own.x - rect.x) * VQZ_LATENT_STEP, (own.y - rect.y) * VQZ_LATENT_STEP, w, h};
+    vqz_synthesise(s, rect.h, rect.w, part);
     for (uint32_t i = 0; i < h; i++)
-        vqz_row_out(head->layout, s->out + ((top + i) * wide + left) * 3, alpha ? alpha + (size_t)i * head->width + x : NULL, w,
+        vqz_row_out(head->layout, s->out + ((size_t)(part.y + i) * rect.w * VQZ_LATENT_STEP + part.x) * 3, alpha ? alpha + (size_t)i * head->width + x : NULL, w,
                     r->band + ((size_t)i * head->width + x) * head->layout);
 }
 

@@ -192,7 +192,7 @@ static vqz_status synthesise(const vqz_screen *t, const uint8_t *payload, size_t
     const vqz_latents y = {s.latents, pw};
     vqz_status status = vqz_latent_decode(&prior, payload, size, &y, false, NULL, e);
     if (status == VQZ_OK) {
-        vqz_synthesise(&s, ph, pw);
+        vqz_synthesise(&s, ph, pw, (vqz_rect){0, 0, t->w, t->h});
         for (uint32_t i = 0; i < t->h; i++) vqz_row_out(VQZ_RGB, s.out + (size_t)i * pw * VQZ_LATENT_STEP * 3, NULL, t->w, rgb + (size_t)i * t->w * 3);
     }
     vqz_free(t->rans->mem, block);

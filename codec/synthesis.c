@@ -17,11 +17,12 @@ vqz_status vqz_synthesis_layout(vqz_synthesis *s, const vqz_model *m, const vqz_
     return VQZ_OK;
 }
 
-void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w) {
+void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w, vqz_rect part) {
     const vqz_model *m = s->m;
+    const vqz_net *net = s->nets->net[VQZ_NET_SYNTHESIS][0];
     vqz_view latents = {s->latents, h, w, m->C}, scaled = {s->scaled, h, w, m->C}, linear = {s->linear, 4 * h, 4 * w, 48};
     vqz_net_run(s->nets->net[VQZ_NET_LATQ][0], &latents, &scaled, s->scratch);
-    vqz_net_run(s->nets->net[VQZ_NET_SYNTHESIS_LINEAR][0], &latents, &linear, s->scratch);
+    vqz_net_run_part(s->nets->net[VQZ_NET_SYNTHESIS_LINEAR][0], &latents, &linear, vqz_net_reads(net, 1, part, h, w), s->scratch);
     vqz_view in[2] = {scaled, linear}, out = {s->out, h * VQZ_LATENT_STEP, w * VQZ_LATENT_STEP, 3};
-    vqz_net_run(s->nets->net[VQZ_NET_SYNTHESIS][0], in, &out, s->scratch);
+    vqz_net_run_part(net, in, &out, part, s->scratch);
 }

@@ -7,8 +7,6 @@
  * at tile borders too, were the same within 0.1 %. */
 enum { VQZ_ANALYSIS_RING = 1 };
 
-/* A rectangle of latent positions. */
-typedef struct vqz_rect { uint32_t x, y, w, h; } vqz_rect;
 /* The rectangle grown by `ring` on every side, clipped to a plane of w x h positions. */
 vqz_rect vqz_rect_grow(vqz_rect r, uint32_t ring, uint32_t w, uint32_t h);
 
@@ -25,8 +23,8 @@ typedef struct vqz_analysis {
 /* For rectangles of at most h x w positions, ring included. */
 vqz_status vqz_analysis_layout(vqz_analysis *a, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *arena, vqz_error *e);
 /* Rows of RGB samples of a picture of width x height pixels: row y is at rgb + (y - first) * stride. Pixels beyond the right and lower
- * border repeat the last ones. Writes the latents of `tile` to y, and the hyper-latents of a level to p->z. */
-void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t first, uint32_t width, uint32_t height, vqz_rect tile,
+ * border repeat the last ones. Writes the latents of `tile` to y, and the hyper-latents of a level to p->z. with_ring: vqz_analysis_correct follows. */
+void vqz_analyse(vqz_analysis *a, const uint8_t *rgb, size_t stride, uint32_t first, uint32_t width, uint32_t height, vqz_rect tile, bool with_ring,
                  const vqz_latents *y, vqz_prior *p, const vqz_level *level);
 
 /* ---- synthesis ---- */
@@ -38,9 +36,10 @@ typedef struct vqz_synthesis {
     void *scratch;
 } vqz_synthesis;
 vqz_status vqz_synthesis_layout(vqz_synthesis *s, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *arena, vqz_error *e);
-/* s->latents holds a rectangle of h x w positions (ring included) -> s->out, samples with VQZ_PIXEL_BITS fractional bits. */
-void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w);
-/* After vqz_analyse of the same tile: what synthesis would miss of the pixels if nothing were quantized goes through the linear path onto y, which
+/* s->latents holds a rectangle of h x w positions (ring included) -> s->out, samples with VQZ_PIXEL_BITS fractional bits, at the pixels `part`
+ * of that rectangle. */
+void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w, vqz_rect part);
+/* After vqz_analyse of the same tile with its ring: what synthesis would miss of the pixels if nothing were quantized goes through the linear path onto y, which
  * counts where steps are small. s: for the tile and the ring of analysis. */
 void vqz_analysis_correct(vqz_analysis *a, vqz_synthesis *s, uint32_t width, uint32_t height, vqz_rect tile, const vqz_latents *y);
 #endif

@@ -193,6 +193,52 @@ static inline void compare(const builder *b, const vqz_kernels *kernels, const c
     free(ref.bytes);
 }
 
+static inline vqz_rect random_part(builder *b, uint32_t h, uint32_t w) {
+    const uint32_t y = rnd(b, h), x = rnd(b, w);
+    return (vqz_rect){x, y, 1 + rnd(b, w - x), 1 + rnd(b, h - y)};
+}
+
+/* The bytes of position (y, x). */
+static inline uint8_t *at(const vqz_view *v, const vqz_tensor_def *d, uint32_t y, uint32_t x) {
+    return (uint8_t *)v->data + ((size_t)y * v->w + x) * v->stride * element(d);
+}
+
+/* A part of the output has the reference's bytes, though inputs are nothing but zeros where that part does not depend on them. */
+static inline void compare_part(builder *b, const vqz_kernels *kernels, const char *name, const vqz_view *in, const char *what) {
+    vqz_memory mem;
+    vqz_memory_init(&mem, 1 << 28);
+    vqz_net *net = create_on(b, &mem, kernels);
+    image ref = run(b, VQZ_CPU_SCALAR, in, 0, NULL, NULL), few[MAX];
+    vqz_view views[MAX];
+    const vqz_rect part = random_part(b, ref.view.h, ref.view.w);
+    for (unsigned t = 0; t < b->inputs; t++) {
+        const vqz_tensor_def *d = &b->tensors[t];
+        const vqz_rect r = vqz_net_reads(net, t, part, in[0].h, in[0].w);
+        few[t] = image_of(d, in[t].h, in[t].w, in[t].stride);
+        memset(few[t].bytes, 0, few[t].size);
+        for (uint32_t y = r.y; y < r.y + r.h; y++)
+            for (uint32_t x = r.x; x < r.x + r.w; x++) memcpy(at(&few[t].view, d, y, x), at(&in[t], d, y, x), d->channels * element(d));
+        views[t] = few[t].view;
+    }
+    uint32_t h, w;
+    size_t bytes;
+    vqz_error e = {0};
+    if (vqz_net_plan(net, in[0].h, in[0].w, &h, &w, &bytes, &e) != VQZ_OK) fail_msg("%s", e.text);
+    void *scratch = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    const vqz_tensor_def *d = &b->tensors[b->layers[b->nlayers - 1].dst];
+    image out = image_of(d, h, w, d->channels);
+    vqz_net_run_part(net, views, &out.view, part, scratch);
+    for (uint32_t y = part.y; y < part.y + part.h; y++)
+        for (uint32_t x = part.x; x < part.x + part.w; x++)
+            if (memcmp(at(&out.view, d, y, x), at(&ref.view, d, y, x), d->channels * element(d)) != 0)
+                fail_msg("%s, %s: part %ux%u at %u, %u of %ux%u: position %u, %u differs", name, what, part.h, part.w, part.y, part.x, h, w, y, x);
+    free(scratch);
+    for (unsigned t = 0; t < b->inputs; t++) free(few[t].bytes);
+    free(out.bytes);
+    free(ref.bytes);
+    vqz_net_free(net, &mem);
+}
+
 /* A bottleneck block on an s8 trunk at half size, a linear path beside it, and a shuffle at the end: tensors that live long and
  * short, of several sizes. */
 static inline void residual_net(builder *b) {

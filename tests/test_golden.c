@@ -165,7 +165,7 @@ static void analysis(void **state) {
             assert_int_equal(vqz_analysis_layout(&a, golden.model, nets, latents.h, latents.w, &plan, NULL), VQZ_OK);
         }
         vqz_latents v = {y, latents.w};
-        vqz_analyse(&a, picture.payload, (size_t)picture.w * 3, 0, picture.w, picture.h, (vqz_rect){0, 0, latents.w, latents.h}, &v, &p, &golden.model->level[o.row]);
+        vqz_analyse(&a, picture.payload, (size_t)picture.w * 3, 0, picture.w, picture.h, (vqz_rect){0, 0, latents.w, latents.h}, true, &v, &p, &golden.model->level[o.row]);
         assert_memory_equal(y, want, (size_t)latents.h * latents.w * latents.c * sizeof *y);
         for (size_t i = 0; i < (size_t)o.h * o.w; i++)
             for (uint32_t c = 0; c < o.c; c++) assert_int_equal(p.z[c * o.h * o.w + i], (int16_t)vqz_load16(o.payload + 2 * (i * o.c + c)));

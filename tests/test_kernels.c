@@ -49,6 +49,7 @@ static void one_layer(uint32_t seed, unsigned op, unsigned k, unsigned stride, u
     snprintf(what, sizeof what, "seed %u: op %u k %u stride %u %ux%u, type %u (%u) to %u (%u), act %u, add %u, shuffle %u, style %u", (unsigned)seed, op,
              k, stride, shape[0], shape[1], in, cin, out, l->cout, act, add, shuffle, style);
     compare(&b, tested.kernels, tested.name, views, rnd(&b, 2) * 5, what);
+    compare_part(&b, tested.kernels, tested.name, views, what);
     free(images[0].bytes);
     free(images[1].bytes);
     drop(&b);

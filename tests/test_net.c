@@ -247,9 +247,46 @@ static void test_bound_is_tight(void **state) {
     drop(&b);
 }
 
+/* Parts of the output, with the work and the inputs that they take and no more. */
+static void test_parts(void **state) {
+    (void)state;
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        builder b = {.seed = seed * 2654435761u};
+        residual_net(&b);
+        const uint32_t h = 1 + rnd(&b, 40), w = 1 + rnd(&b, 40);
+        image in[2] = {random_image(&b, &b.tensors[0], h, w, 12, PLAIN), random_image(&b, &b.tensors[1], (h + 1) / 2, (w + 1) / 2, 48, PLAIN)};
+        const vqz_view views[2] = {in[0].view, in[1].view};
+        compare_part(&b, vqz_kernels_get(seed % 2 ? VQZ_CPU_AUTO : VQZ_CPU_SCALAR), "parts", views, "residual net");
+        free(in[0].bytes);
+        free(in[1].bytes);
+        drop(&b);
+    }
+}
+
+/* What vqz_net_needs tells of both axes, cut to the input. */
+static void test_reads(void **state) {
+    (void)state;
+    builder b = {.seed = 1};
+    residual_net(&b);
+    vqz_memory mem;
+    vqz_memory_init(&mem, 1 << 28);
+    vqz_net *net = create(&b, &mem, VQZ_CPU_SCALAR);
+    vqz_rect r = vqz_net_reads(net, 0, (vqz_rect){16, 0, 8, 8}, 20, 12);     /* columns 4 and 5 at half size */
+    assert_int_equal(r.y, 0);
+    assert_int_equal(r.h, 9);
+    assert_int_equal(r.x, 2);
+    assert_int_equal(r.w, 10);
+    r = vqz_net_reads(net, 1, (vqz_rect){16, 0, 8, 8}, 20, 12);
+    assert_int_equal(r.x, 4);
+    assert_int_equal(r.w, 2);
+    vqz_net_free(net, &mem);
+    drop(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan), cmocka_unit_test(test_reach), cmocka_unit_test(test_reach_of_inputs), cmocka_unit_test(test_reach_of_addend),
+        cmocka_unit_test(test_parts), cmocka_unit_test(test_reads),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_bound_is_tight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,8 +15,8 @@ struct vqz_kernels {
     vqz_status (*pack)(vqz_layer *l, const vqz_layer_def *arrays, vqz_memory *mem, vqz_error *e);
     /* Scratch bytes for an input of h x w; SIZE_MAX where they do not fit. */
     size_t (*scratch)(const vqz_layer *l, uint32_t h, uint32_t w);
-    /* add is NULL where the layer has no addend. `out` overlaps neither input. */
-    void (*run)(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *scratch);
+    /* add is NULL where the layer has no addend. `out` overlaps neither input. part: positions before the shuffle. */
+    void (*run)(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, vqz_rect part, void *scratch);
 };
 
 /* Those that the build has: select.c. */

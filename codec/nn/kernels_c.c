@@ -96,13 +96,12 @@ static int32_t convolve(const vqz_layer *l, const vqz_view *in, uint32_t y, uint
     return (int32_t)a;
 }
 
-static void run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *unused) {
+static void run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, vqz_rect part, void *unused) {
     (void)unused;
     const packed *p = l->packed;
-    const unsigned r = l->def.shuffle, d = l->def.stride;
-    const uint32_t h = (in->h + d - 1) / d, w = (in->w + d - 1) / d;
-    for (uint32_t y = 0; y < h; y++) {
-        for (uint32_t x = 0; x < w; x++) {
+    const unsigned r = l->def.shuffle;
+    for (uint32_t y = part.y; y < part.y + part.h; y++) {
+        for (uint32_t x = part.x; x < part.x + part.w; x++) {
             for (unsigned o = 0; o < l->def.cout; o++) {
                 const unsigned k = o / (r * r), i = o / r % r, j = o % r;
                 int32_t a = l->def.op == VQZ_OP_CONV ? convolve(l, in, y, x, o) : value(in, &l->in, y, x, o);

@@ -154,8 +154,8 @@ static void join(vqz_span *a, vqz_span b) {
     if (b.to > a->to) a->to = b.to;
 }
 
-vqz_span vqz_net_needs(const vqz_net *net, unsigned input, vqz_span want) {
-    vqz_span need[VQZ_NET_TENSORS];
+/* Of each tensor. */
+static void all_needs(const vqz_net *net, vqz_span want, vqz_span *need) {
     for (unsigned t = 0; t < net->ntensors; t++) need[t] = (vqz_span){1, 0};
     need[net->layers[net->nlayers - 1].def.dst] = want;
     for (unsigned i = net->nlayers; i-- > 0;) {
@@ -167,7 +167,42 @@ vqz_span vqz_net_needs(const vqz_net *net, unsigned input, vqz_span want) {
         if (has_add(l)) join(&need[l->add], n);
         join(&need[l->src], (vqz_span){n.from * l->stride - pad, n.to * l->stride + pad});
     }
+}
+
+vqz_span vqz_net_needs(const vqz_net *net, unsigned input, vqz_span want) {
+    vqz_span need[VQZ_NET_TENSORS];
+    all_needs(net, want, need);
     return need[input];
+}
+
+typedef struct needs {
+    vqz_span rows[VQZ_NET_TENSORS], columns[VQZ_NET_TENSORS];
+} needs;
+
+static void needs_of(const vqz_net *net, vqz_rect part, needs *n) {
+    all_needs(net, (vqz_span){part.y, (int64_t)part.y + part.h - 1}, n->rows);
+    all_needs(net, (vqz_span){part.x, (int64_t)part.x + part.w - 1}, n->columns);
+}
+
+/* The positions n that exist, before a shuffle. */
+static void clip(vqz_span n, uint32_t size, unsigned shuffle, uint32_t *from, uint32_t *count) {
+    const unsigned shift = shuffle / 2;
+    const int64_t last = (int64_t)size - 1, first = n.from > 0 ? n.from >> shift : 0, end = (n.to < last ? n.to : last) >> shift;
+    *from = (uint32_t)first;
+    *count = n.from > n.to || first > end ? 0 : (uint32_t)(end - first + 1);
+}
+
+static vqz_rect clipped(const needs *n, unsigned tensor, uint32_t h, uint32_t w, unsigned shuffle) {
+    vqz_rect r;
+    clip(n->rows[tensor], h, shuffle, &r.y, &r.h);
+    clip(n->columns[tensor], w, shuffle, &r.x, &r.w);
+    return r;
+}
+
+vqz_rect vqz_net_reads(const vqz_net *net, unsigned input, vqz_rect part, uint32_t h, uint32_t w) {
+    needs n;
+    needs_of(net, part, &n);
+    return clipped(&n, input, vqz_scaled(h, net->scales[input]), vqz_scaled(w, net->scales[input]), 1);
 }
 
 uint64_t vqz_net_macs(const vqz_net *net, uint32_t h, uint32_t w) {
@@ -184,23 +219,36 @@ uint64_t vqz_net_macs(const vqz_net *net, uint32_t h, uint32_t w) {
 
 /* ---- running ----------------------------------------------------------------------------------------- */
 
-void vqz_net_run(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch) {
-    vqz_net_run_traced(net, in, out, scratch, NULL, NULL);
-}
-
-void vqz_net_run_traced(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch, vqz_net_trace trace, void *user) {
+static void run(const vqz_net *net, const vqz_view *in, const vqz_view *out, vqz_rect part, void *scratch, vqz_net_trace trace, void *user) {
     const uint32_t h = in[0].h, w = in[0].w;
     layout p;
-    if (!lay_out(net, h, w, &p)) return;      /* vqz_net_plan has refused this size */
+    if (part.w == 0 || part.h == 0 || !lay_out(net, h, w, &p)) return;      /* vqz_net_plan has refused this size */
     vqz_view views[VQZ_NET_TENSORS];
+    needs n;
     memcpy(views, in, net->inputs * sizeof *in);
+    needs_of(net, part, &n);
     for (unsigned i = 0; i < net->nlayers; i++) {
         const vqz_layer *l = &net->layers[i];
         const unsigned dst = l->def.dst;
         const vqz_scale s = net->scales[dst];
         views[dst] = i + 1 == net->nlayers ? *out
             : (vqz_view){(char *)scratch + p.tensors.offset[dst], vqz_scaled(h, s), vqz_scaled(w, s), net->tensors[dst].channels};
-        net->kernels->run(l, &views[l->def.src], has_add(&l->def) ? &views[l->def.add] : NULL, &views[dst], (char *)scratch + p.tensors.total);
+        const vqz_rect need = trace ? (vqz_rect){0, 0, views[dst].w / l->def.shuffle, views[dst].h / l->def.shuffle}
+                                    : clipped(&n, dst, views[dst].h, views[dst].w, l->def.shuffle);
+        if (need.w && need.h)
+            net->kernels->run(l, &views[l->def.src], has_add(&l->def) ? &views[l->def.add] : NULL, &views[dst], need, (char *)scratch + p.tensors.total);
         if (trace) trace(user, i, &net->tensors[dst], &views[dst]);
     }
+}
+
+void vqz_net_run(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch) {
+    run(net, in, out, (vqz_rect){0, 0, out->w, out->h}, scratch, NULL, NULL);
+}
+
+void vqz_net_run_part(const vqz_net *net, const vqz_view *in, const vqz_view *out, vqz_rect part, void *scratch) {
+    run(net, in, out, part, scratch, NULL, NULL);
+}
+
+void vqz_net_run_traced(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch, vqz_net_trace trace, void *user) {
+    run(net, in, out, (vqz_rect){0, 0, out->w, out->h}, scratch, trace, user);
 }

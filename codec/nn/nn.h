@@ -42,6 +42,9 @@ typedef struct vqz_view {
     uint32_t stride;
 } vqz_view;
 
+/* A rectangle of positions. */
+typedef struct vqz_rect { uint32_t x, y, w, h; } vqz_rect;
+
 typedef struct vqz_kernels vqz_kernels;   /* one variant's functions; codec/nn/kernels.h */
 /* The table of vqz_cpu_pick(cpu). NULL: this machine or build lacks it. */
 const vqz_kernels *vqz_kernels_get(unsigned cpu);
@@ -68,9 +71,14 @@ vqz_scale vqz_net_scale(const vqz_net *net, unsigned tensor);
 typedef struct vqz_span { int64_t from, to; } vqz_span;
 /* The positions of an input that the positions `want` of the output depend on, far from any border. */
 vqz_span vqz_net_needs(const vqz_net *net, unsigned input, vqz_span want);
+/* The positions of an input that `part` of the output depends on, where input 0 has h x w. */
+vqz_rect vqz_net_reads(const vqz_net *net, unsigned input, vqz_rect part, uint32_t h, uint32_t w);
 uint64_t vqz_net_macs(const vqz_net *net, uint32_t h, uint32_t w);
 /* Runs the network. in[0..inputs-1] are read only; `out` is written, all its positions, only the channels of the output tensor. */
 void vqz_net_run(const vqz_net *net, const vqz_view *in, const vqz_view *out, void *scratch);
+/* The same for the positions `part` of the output alone, and on the way only for those that they depend on. What layers write in whole cells
+ * (shuffles) may go beyond `part`. */
+void vqz_net_run_part(const vqz_net *net, const vqz_view *in, const vqz_view *out, vqz_rect part, void *scratch);
 
 /* Debug: called after every layer with the layer's index and its output before being overwritten; NULL: none. For golden tests. */
 typedef void (*vqz_net_trace)(void *user, unsigned layer, const vqz_tensor_def *def, const vqz_view *result);

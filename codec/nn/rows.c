@@ -10,6 +10,7 @@ typedef struct run {
     const vqz_layer *layer;
     const vqz_packed *packed;
     const vqz_view *in, *add, *out;
+    vqz_rect part;
     uint8_t *rows;         /* scratch: copied input */
     uint8_t *addends;      /* scratch: one job's addends in stored order of channels */
     uint8_t *results;      /* scratch: one job's results before they are scattered */
@@ -48,17 +49,16 @@ static void copy_positions(const run *r, uint8_t *to, const uint8_t *from, size_
     }
 }
 
-/* One input row with `pad` positions on either side. */
-static void copy_row(const run *r, uint8_t *to, uint32_t y, unsigned pad) {
+/* Positions x, x + 1, ..., n in all, of an input row; some on either side may lie outside of it. */
+static void copy_row(const run *r, uint8_t *to, uint32_t y, int64_t x, size_t n) {
     const vqz_view *in = r->in;
     const size_t tap = r->packed->tap, step = (size_t)in->stride << r->packed->in16;
-    uint8_t *inner = to + pad * tap, *end = inner + in->w * tap;
-    copy_positions(r, inner, (const uint8_t *)in->data + (size_t)y * in->w * step, step, in->w);
+    const size_t before = x < 0 ? (size_t)-x : 0, first = x < 0 ? 0 : (size_t)x, inside = n - before < in->w - first ? n - before : in->w - first;
+    uint8_t *inner = to + before * tap, *end = inner + inside * tap;
+    copy_positions(r, inner, (const uint8_t *)in->data + ((size_t)y * in->w + first) * step, step, inside);
     const bool edge = r->layer->def.pad_edge;
-    for (unsigned i = 0; i < pad; i++) {
-        memcpy(to + i * tap, edge ? inner : r->packed->blank, tap);
-        memcpy(end + i * tap, edge ? end - tap : r->packed->blank, tap);
-    }
+    for (size_t i = 0; i < before; i++) memcpy(to + i * tap, edge ? inner : r->packed->blank, tap);
+    for (size_t i = before + inside; i < n; i++) memcpy(to + i * tap, edge ? end - tap : r->packed->blank, tap);
 }
 
 /* Channels of n positions in stored order. */
@@ -147,15 +147,12 @@ static void run_pointwise(const run *r) {
     const vqz_layer *l = r->layer;
     const vqz_view *in = r->in;
     const unsigned d = l->def.stride;
-    const size_t step = (size_t)in->stride << r->packed->in16;
-    size_t h = (in->h + d - 1) / d, w = (in->w + d - 1) / d;
-    if (d == 1 && l->def.shuffle == 1) {
-        w *= h;
-        h = 1;
-    }
+    const size_t step = (size_t)in->stride << r->packed->in16, end = r->part.y + r->part.h;
+    const bool joined = d == 1 && l->def.shuffle == 1 && r->part.w == in->w;
+    const size_t w = joined ? (size_t)r->part.w * r->part.h : r->part.w;
     vqz_row_job j = {0};
-    for (size_t y = 0; y < h; y++) {
-        const uint8_t *row = (const uint8_t *)in->data + y * d * in->w * step;
+    for (size_t y = r->part.y; y < end; y = joined ? end : y + 1) {
+        const uint8_t *row = (const uint8_t *)in->data + (y * in->w + r->part.x) * d * step;
         for (size_t x = 0; x < w; x += CHUNK) {
             const uint32_t n = w - x < CHUNK ? (uint32_t)(w - x) : CHUNK;
             const uint8_t *from = row + x * d * step;
@@ -168,7 +165,7 @@ static void run_pointwise(const run *r) {
                 if (l->def.op == VQZ_OP_CONV) copy_positions(r, r->rows, from, d * step, n);
                 else reorder(r, r->rows, j.step, from, step, r->packed->in16, n);
             }
-            run_job(r, &j, y, x, n);
+            run_job(r, &j, y, r->part.x + x, n);
         }
     }
 }
@@ -178,22 +175,23 @@ static void run_window(const run *r) {
     const vqz_layer *l = r->layer;
     const vqz_view *in = r->in;
     const unsigned k = l->def.k, d = l->def.stride, pad = (k - 1) / 2;
-    const size_t tap = r->packed->tap, pitch = (in->w + 2 * (size_t)pad) * tap;
-    const uint32_t h = (in->h + d - 1) / d, w = (in->w + d - 1) / d;
+    const uint32_t w = r->part.w, end = r->part.y + r->part.h;
+    const size_t tap = r->packed->tap, positions = ((size_t)w - 1) * d + k, pitch = positions * tap;
+    const int64_t left = (int64_t)r->part.x * d - pad;
     uint8_t *outside = r->rows + k * pitch;
     if (!l->def.pad_edge)
         for (size_t i = 0; i < pitch; i += tap) memcpy(outside + i, r->packed->blank, tap);
     vqz_row_job j = {.step = d * tap};
-    uint32_t copied = 0;
-    for (uint32_t y = 0; y < h; y++) {
-        for (; copied < in->h && copied <= y * d + pad; copied++) copy_row(r, r->rows + copied % k * pitch, copied, pad);
+    uint32_t copied = r->part.y * d > pad ? r->part.y * d - pad : 0;
+    for (uint32_t y = r->part.y; y < end; y++) {
+        for (; copied < in->h && copied <= y * d + pad; copied++) copy_row(r, r->rows + copied % k * pitch, copied, left, positions);
         for (uint32_t x = 0; x < w; x += CHUNK) {
             for (unsigned i = 0; i < k; i++) {
                 int64_t row = (int64_t)y * d + i - pad, last = (int64_t)in->h - 1, inside = row < 0 ? 0 : row > last ? last : row;
                 const uint8_t *from = inside == row || l->def.pad_edge ? r->rows + (size_t)inside % k * pitch : outside;
                 j.rows[i] = from + x * j.step;
             }
-            run_job(r, &j, y, x, w - x < CHUNK ? w - x : CHUNK);
+            run_job(r, &j, y, r->part.x + x, w - x < CHUNK ? w - x : CHUNK);
         }
     }
 }
@@ -226,12 +224,12 @@ size_t vqz_rows_scratch(const vqz_layer *l, uint32_t h, uint32_t w) {
     return parts_of(l, w, part) && !vqz_add(part[0], part[1] + part[2], &sum) ? sum : SIZE_MAX;
 }
 
-void vqz_rows_run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *scratch) {
-    size_t part[3];
-    if (!parts_of(l, in->w, part)) return;       /* vqz_rows_scratch has refused this width */
+void vqz_rows_run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, vqz_rect part, void *scratch) {
+    size_t size[3];
+    if (!parts_of(l, in->w, size)) return;       /* vqz_rows_scratch has refused this width */
     uint8_t *rows = scratch;
     const vqz_packed *p = l->packed;
-    const run r = {p->simd, l, p, in, add, out, rows, rows + part[0], rows + part[0] + part[1]};
+    const run r = {p->simd, l, p, in, add, out, part, rows, rows + size[0], rows + size[0] + size[1]};
     if (p->simd->begin) p->simd->begin();
     if (l->def.k == 1) run_pointwise(&r);
     else run_window(&r);

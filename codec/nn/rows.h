@@ -66,7 +66,7 @@ typedef struct vqz_simd {
 
 vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def *arrays, vqz_memory *mem, vqz_error *e);
 size_t vqz_rows_scratch(const vqz_layer *l, uint32_t h, uint32_t w);
-void vqz_rows_run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, void *scratch);
+void vqz_rows_run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, vqz_rect part, void *scratch);
 
 /* Where output channel o (stored order) of position x goes. */
 static inline uint8_t *vqz_row_dst(const vqz_row_job *j, size_t x, unsigned o) {

@@ -43,7 +43,7 @@ static void analyse(cpu_tile *t, const uint8_t *rgb, vqz_rect r, const vqz_laten
     t->prior.zh = (r.h + 3) / 4;
     t->prior.zw = (r.w + 3) / 4;
     const vqz_latents y = {plane->data + r.x * model->C, plane->stride};
-    vqz_analyse(&t->analysis, rgb, WIDTH * 3, 0, WIDTH, HEIGHT, r, &y, &t->prior, &model->level[LEVEL]);
+    vqz_analyse(&t->analysis, rgb, WIDTH * 3, 0, WIDTH, HEIGHT, r, true, &y, &t->prior, &model->level[LEVEL]);
     for (uint32_t i = 0; i < r.h; i++) memcpy(before + (i * PW + r.x) * model->C, plane->data + (i * PW + r.x) * model->C, r.w * model->C * sizeof(int16_t));
     vqz_analysis_correct(&t->analysis, &t->synthesis, WIDTH, HEIGHT, r, &y);
 }
@@ -122,7 +122,7 @@ static void test_synthesis(void **state) {
     cpu_tile whole;
     make_tile(&whole, model, PICTURE_PHOTO, WIDTH, HEIGHT, LEVEL, 0, 4);
     memcpy(whole.synthesis.latents, whole.decoded.data, PH * PW * model->C * sizeof(int16_t));
-    vqz_synthesise(&whole.synthesis, PH, PW);
+    vqz_synthesise(&whole.synthesis, PH, PW, (vqz_rect){0, 0, WIDTH, HEIGHT});
     vqz_memory mem;
     vqz_cu_model *on;
     open_device(&on, &mem, VQZ_NETS_SYNTHESIS);

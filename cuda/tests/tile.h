@@ -102,7 +102,7 @@ static inline void make_tile(cpu_tile *t, vqz_model *m, test_picture kind, uint3
     a = (vqz_arena){.base = t->block};
     lay_out_tile(t, m, nets, &a);
     const vqz_rect whole = {0, 0, t->w, t->h};
-    vqz_analyse(&t->analysis, t->rgb, (size_t)width * 3, 0, width, height, whole, &t->analysed, &t->prior, &m->level[level]);
+    vqz_analyse(&t->analysis, t->rgb, (size_t)width * 3, 0, width, height, whole, true, &t->analysed, &t->prior, &m->level[level]);
     memcpy(t->decoded.data, t->analysed.data, (size_t)t->h * t->w * m->C * sizeof(int16_t));
 
     if (unit) make_steps(t, level + 7, &mem);
