@@ -1,5 +1,6 @@
 /* Bytes in, frames out, each in bands. */
 #include "codec/decoder.h"
+#include "base/crc32c.h"
 #include "codec/settings.h"
 #include "format/chunk.h"
 #include <string.h>
@@ -308,4 +309,26 @@ vqz_status vqz_probe(const uint8_t *data, size_t size) {
     if (size && memcmp(data, vqz_preamble, size < SIGNATURE ? size : SIGNATURE) != 0) return VQZ_ERR_SIGNATURE;
     if (size > SIGNATURE && data[SIGNATURE] != VQZ_MAJOR) return VQZ_ERR_VERSION;
     return size < VQZ_PREAMBLE_SIZE ? VQZ_AGAIN : VQZ_OK;
+}
+
+vqz_status vqz_find_chunk(const uint8_t *data, size_t size, const char type[4], const uint8_t **contents, size_t *contents_size) {
+    if (!type || !contents || !contents_size) return VQZ_ERR_ARGUMENT;
+    *contents = NULL;
+    *contents_size = 0;
+    VQZ_TRY(vqz_probe(data, size));
+    for (size_t at = VQZ_PREAMBLE_SIZE; size - at >= VQZ_CHUNK_HEADER;) {
+        const vqz_chunk_header h = vqz_chunk_parse(data + at);
+        if (!h.named || h.length > INT32_MAX) return VQZ_ERR_CORRUPT;
+        if (h.kind == VQZ_CHUNK_TILE || h.kind == VQZ_CHUNK_FRAME) return VQZ_END;
+        if (size - at < VQZ_CHUNK_OVERHEAD + (size_t)h.length) return VQZ_AGAIN;
+        const size_t covered = VQZ_CHUNK_HEADER + h.length;
+        if (memcmp(h.type, type, sizeof h.type) == 0) {
+            if (vqz_load32(data + at + covered) != vqz_crc32c(0, data + at, covered)) return VQZ_ERR_CHECKSUM;
+            *contents = data + at + VQZ_CHUNK_HEADER;
+            *contents_size = h.length;
+            return VQZ_OK;
+        }
+        at += VQZ_CHUNK_OVERHEAD + h.length;
+    }
+    return VQZ_AGAIN;
 }

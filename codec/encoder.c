@@ -316,6 +316,17 @@ vqz_status vqz_encoder_begin_sequence(vqz_encoder *enc, const vqz_image_info *in
     return enc && info && timing ? begin_file(enc, info, timing) : VQZ_ERR_ARGUMENT;
 }
 
+vqz_status vqz_encoder_add_chunk(vqz_encoder *enc, const char type[4], const void *data, size_t size) {
+    if (!enc || !type || (!data && size)) return VQZ_ERR_ARGUMENT;
+    if (enc->state == FAILED) return enc->error.status;
+    if (!enc->pending.size || enc->taken)
+        return vqz_fail(&enc->error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_encoder_add_chunk: it follows vqz_encoder_begin or vqz_encoder_begin_sequence, before any output is received");
+    vqz_status s = vqz_mux_ancillary(enc->mux, type, data, size, &enc->error);
+    if (s == VQZ_ERR_ARGUMENT || s == VQZ_ERR_LIMIT) return s;      /* nothing has been written */
+    if (s == VQZ_OK) s = drain(enc, &enc->error);
+    return s == VQZ_OK ? s : fail(enc, s);
+}
+
 /* Between the frames of a sequence, and its output has been taken. */
 static vqz_status ready(vqz_encoder *enc, const char *function) {
     if (enc->state == FAILED) return enc->error.status;

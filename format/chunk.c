@@ -37,13 +37,13 @@ uint32_t vqz_chunk_max_length(vqz_chunk_kind kind, const vqz_head *h) {
     return h->sequence ? 1u << 20 : 1u << 26;   /* in a sequence it is held whole, see demux.c */
 }
 
-vqz_status vqz_chunk_write(vqz_buffer *b, vqz_chunk_kind kind, uint32_t crc, const vqz_piece *pieces, size_t count, vqz_error *e) {
+static vqz_status write_chunk(vqz_buffer *b, const char *type, uint32_t crc, const vqz_piece *pieces, size_t count, vqz_error *e) {
     uint8_t header[VQZ_CHUNK_HEADER], tail[4];
     size_t length = 0, start = b->size;
     for (size_t i = 0; i < count; i++)
         if (vqz_add(length, pieces[i].size, &length) || length > INT32_MAX)
-            return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a %s chunk of %zu bytes is too long", types[kind], length);
-    memcpy(header, types[kind], 4);
+            return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a %.4s chunk of %zu bytes is too long", type, length);
+    memcpy(header, type, 4);
     vqz_store32(header + 4, (uint32_t)length);
     crc = vqz_crc32c(crc, header, sizeof header);
     vqz_status s = vqz_buffer_append(b, header, sizeof header, e);
@@ -55,4 +55,13 @@ vqz_status vqz_chunk_write(vqz_buffer *b, vqz_chunk_kind kind, uint32_t crc, con
     if (s == VQZ_OK) s = vqz_buffer_append(b, tail, sizeof tail, e);
     if (s != VQZ_OK) b->size = start;
     return s;
+}
+
+vqz_status vqz_chunk_write(vqz_buffer *b, vqz_chunk_kind kind, uint32_t crc, const vqz_piece *pieces, size_t count, vqz_error *e) {
+    return write_chunk(b, types[kind], crc, pieces, count, e);
+}
+
+vqz_status vqz_chunk_write_type(vqz_buffer *b, const char type[4], const void *data, size_t size, vqz_error *e) {
+    const vqz_piece piece = {data, size};
+    return write_chunk(b, type, 0, &piece, 1, e);
 }

@@ -36,4 +36,6 @@ uint32_t vqz_chunk_max_length(vqz_chunk_kind kind, const vqz_head *h);
 typedef struct vqz_piece { const void *data; size_t size; } vqz_piece;
 /* Appends a whole chunk whose payload is the pieces. `crc` is what comes before the type in its checksum (0: nothing). */
 vqz_status vqz_chunk_write(vqz_buffer *b, vqz_chunk_kind kind, uint32_t crc, const vqz_piece *pieces, size_t count, vqz_error *e);
+/* The same of an unknown type, without pieces. */
+vqz_status vqz_chunk_write_type(vqz_buffer *b, const char type[4], const void *data, size_t size, vqz_error *e);
 #endif

@@ -50,6 +50,8 @@ typedef struct vqz_mux vqz_mux;
 vqz_status vqz_mux_create(vqz_mux **m, vqz_memory *mem, vqz_error *e);
 void vqz_mux_free(vqz_mux *m);
 vqz_status vqz_mux_begin(vqz_mux *m, const vqz_head *h, const vqz_metadata *meta, vqz_error *e);   /* signature, HEAD, metadata */
+/* A chunk of an ancillary type that this library does not know: before the first frame. */
+vqz_status vqz_mux_ancillary(vqz_mux *m, const char type[4], const void *data, size_t size, vqz_error *e);
 vqz_status vqz_mux_frame(vqz_mux *m, const vqz_frame_head *f, vqz_error *e);                       /* of a sequence; a still's frame has begun with it */
 vqz_status vqz_mux_tile(vqz_mux *m, const vqz_tile_chunk *t, vqz_error *e);
 vqz_status vqz_mux_frame_end(vqz_mux *m, const uint64_t *pixel_hash, vqz_error *e);                /* pixel hash, or NULL */

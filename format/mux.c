@@ -79,6 +79,19 @@ vqz_status vqz_mux_begin(vqz_mux *m, const vqz_head *h, const vqz_metadata *meta
     return VQZ_OK;
 }
 
+vqz_status vqz_mux_ancillary(vqz_mux *m, const char type[4], const void *data, size_t size, vqz_error *e) {
+    enum { MOST = 1 << 20 };             /* what readers take in sequences, too */
+    uint8_t bytes[VQZ_CHUNK_HEADER] = {0};
+    memcpy(bytes, type, 4);
+    const vqz_chunk_header h = vqz_chunk_parse(bytes);
+    if (!m->writing || m->index.frames || m->next) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "such a chunk stands before the first frame");
+    if (!h.named || h.critical || h.kind != VQZ_CHUNK_UNKNOWN)
+        return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "'%.4s' is no type of an ancillary chunk that this library leaves to others", type);
+    if (size > MOST) return vqz_fail(e, VQZ_ERR_LIMIT, VQZ_NO_OFFSET, "a %.4s chunk of %zu bytes is too long", type, size);
+    drop_taken(m);
+    return vqz_chunk_write_type(&m->out, type, data, size, e);
+}
+
 vqz_status vqz_mux_frame(vqz_mux *m, const vqz_frame_head *f, vqz_error *e) {
     if (!m->writing || m->in_frame || !m->file_head.sequence)
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "no frame can begin here");

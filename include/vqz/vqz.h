@@ -173,6 +173,9 @@ typedef struct vqz_encoder vqz_encoder;
 VQZ_API vqz_status vqz_encoder_open(vqz_encoder **enc, const vqz_settings *settings, vqz_model *model, vqz_error *error);
 /* Start a picture. Metadata and header become output at once. */
 VQZ_API vqz_status vqz_encoder_begin(vqz_encoder *enc, const vqz_image_info *info);
+/* After vqz_encoder_begin or _begin_sequence, before any output is received: a chunk of the host's own, which decoders skip. `type` is four letters, the first
+ * one lower-case; x as the second one marks private types (spec/container.md, section 12). At most 2^20 bytes. */
+VQZ_API vqz_status vqz_encoder_add_chunk(vqz_encoder *enc, const char type[4], const void *data, size_t size);
 /* The next `rows` rows, `stride` bytes apart (may be negative). They are copied as needed: the caller may reuse them. */
 VQZ_API vqz_status vqz_encoder_send_rows(vqz_encoder *enc, const uint8_t *pixels, ptrdiff_t stride, uint32_t rows);
 /* The next piece of the file. *data stays valid until the next call on this encoder. VQZ_AGAIN: send
@@ -272,6 +275,10 @@ typedef struct vqz_toc_entry {
 VQZ_API vqz_status vqz_toc_open(vqz_toc *toc, const uint8_t *data, size_t size, vqz_error *error);
 /* The next frame; VQZ_END behind the last one. */
 VQZ_API vqz_status vqz_toc_next(vqz_toc *toc, vqz_toc_entry *entry);
+
+/* Looks for such a chunk among the first `size` bytes of a file, before the pictures: VQZ_OK and where its contents stand, whose checksum is right; VQZ_END: there
+ * is none; VQZ_AGAIN: more bytes are needed to tell; else the error. */
+VQZ_API vqz_status vqz_find_chunk(const uint8_t *data, size_t size, const char type[4], const uint8_t **contents, size_t *contents_size);
 
 /* Cheap look at the first bytes: VQZ_OK a vqz file of a known major version, VQZ_AGAIN: more bytes are needed to tell, else the error. */
 VQZ_API vqz_status vqz_probe(const uint8_t *data, size_t size);
