@@ -20,8 +20,11 @@ static const char *paragraph(FILE *to, const char *text, int indent, int column)
     return *text ? text + 1 : text;
 }
 
+/* Names that come from ffmpeg have one dash there. */
+static const char *dashes(const option_row *row) { return row->id >= OPT_FILM ? "-" : "--"; }
+
 static void option_line(FILE *to, const option_row *row) {
-    int column = row->id < 256 ? fprintf(to, "  -%c, --%s", row->id, row->name) : fprintf(to, "      --%s", row->name);
+    int column = row->id < 256 ? fprintf(to, "  -%c, --%s", row->id, row->name) : fprintf(to, "      %s%s", dashes(row), row->name);
     if (row->argument) column += fprintf(to, " %s", row->argument);
     if (column >= COLUMN) {
         fputc('\n', to);
@@ -34,7 +37,7 @@ static void option_line(FILE *to, const option_row *row) {
 void help_overview(FILE *to) {
     fprintf(to, "vqz %s: a learned image codec whose files decode to the same pixels on every machine\n\n",
             vqz_version());
-    for (int i = 0; i < CMD_COUNT; i++) fprintf(to, "  vqz %-8s %s\n", commands[i].name, commands[i].summary);
+    for (int i = 0; i < CMD_COUNT; i++) fprintf(to, "  vqz %-9s %s\n", commands[i].name, commands[i].summary);
     fprintf(to, "\n  vqz encode photo.jpg     writes photo.vqz\n  vqz decode photo.vqz     writes photo.png\n"
                 "\n\"vqz help COMMAND\" lists the options of a command, \"vqz --version\" prints the version and the kernels in use.\n");
 }
@@ -70,7 +73,7 @@ static void roff_text(FILE *to, const char *text) { roff(to, text, strlen(text))
 static void man_option(FILE *to, const option_row *row) {
     fputs(".TP\n\\fB", to);
     if (row->id < 256) fprintf(to, "\\-%c\\fR, \\fB", row->id);
-    fputs("\\-\\-", to);
+    roff_text(to, dashes(row));
     roff_text(to, row->name);
     fputs("\\fR", to);
     if (row->argument) fprintf(to, " \\fI%s\\fR", row->argument);

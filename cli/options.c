@@ -8,8 +8,8 @@
 
 #define BIT(c) (1u << (c))
 enum {
-    E = BIT(CMD_ENCODE), D = BIT(CMD_DECODE), I = BIT(CMD_INFO), V = BIT(CMD_VERIFY), C = BIT(CMD_COMPARE), M = BIT(CMD_MODELS), H = BIT(CMD_HELP),
-    FILES = E | D | I | V | C, CODEC = E | D | V | C
+    E = BIT(CMD_ENCODE), D = BIT(CMD_DECODE), I = BIT(CMD_INFO), V = BIT(CMD_VERIFY), C = BIT(CMD_COMPARE), T = BIT(CMD_TRANSCODE), M = BIT(CMD_MODELS),
+    H = BIT(CMD_HELP), FILES = E | D | I | V | C | T, CODEC = E | D | V | C | T
 };
 enum {
     OPT_TUNE = 256, OPT_LOSSLESS, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
@@ -17,10 +17,10 @@ enum {
 };
 
 const option_row option_table[] = {
-    {'q', "quality", "Q", E, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
-    {'e', "effort", "N", E, "0 (fastest) to 9 (best); default 4. Up to 4 the same file on every machine; 5 to 9: 1, 3, 6, 12, 24 rounds of search"},
-    {OPT_TUNE, "tune", "NAME", E, "visual (flat parts get more bits than busy ones) or psnr; default visual"},
-    {OPT_LOSSLESS, "lossless", NULL, E, "keep every sample as it is, under transparent pixels too; 16-bit samples are reduced to 8 before"},
+    {'q', "quality", "Q", E | T, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
+    {'e', "effort", "N", E | T, "0 (fastest) to 9 (best); default 4. Up to 4 the same file on every machine; 5 to 9: 1, 3, 6, 12, 24 rounds of search"},
+    {OPT_TUNE, "tune", "NAME", E | T, "visual (flat parts get more bits than busy ones) or psnr; default visual"},
+    {OPT_LOSSLESS, "lossless", NULL, E | T, "keep every sample as it is, under transparent pixels too; 16-bit samples are reduced to 8 before"},
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
     {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},
@@ -31,10 +31,10 @@ const option_row option_table[] = {
     {OPT_STORED, "stored-orientation", NULL, D, "leave the pixels as stored and keep the orientation in EXIF"},
     {OPT_STRIP, "strip", NULL, E | D, "drop ICC profile, EXIF and XMP; the orientation survives"},
     {OPT_FPS, "fps", "RATE", E, "frames per second of a sequence: 25, 29.97 or 30000/1001; default: what the y4m file says, else 25"},
-    {OPT_PIXEL_HASH, "pixel-hash", NULL, E, "store a hash of the decoded pixels, which every decode then checks"},
-    {OPT_TILE_SIZE, "tile-size", "N", E, "side of a tile: a multiple of 64 from 128 to 1024; default: by picture size"},
-    {OPT_PARTIAL, "partial", NULL, D | C, "take what can be decoded from a truncated or damaged file"},
-    {OPT_NO_VERIFY, "no-verify", NULL, D | C, "do not check the hashes of latents and pixels"},
+    {OPT_PIXEL_HASH, "pixel-hash", NULL, E | T, "store a hash of the decoded pixels, which every decode then checks"},
+    {OPT_TILE_SIZE, "tile-size", "N", E | T, "side of a tile: a multiple of 64 from 128 to 1024; default: by picture size"},
+    {OPT_PARTIAL, "partial", NULL, D | C | T, "take what can be decoded from a truncated or damaged file"},
+    {OPT_NO_VERIFY, "no-verify", NULL, D | C | T, "do not check the hashes of latents and pixels"},
     {OPT_MATRIX, "matrix", "NAME", E | D | C, "y4m colours: bt601, bt709 or auto (bt709 from 1280 columns or 577 rows); default auto"},
     {OPT_JSON, "json", NULL, I | C | M, "print JSON, one object per line"},
     {OPT_MODEL, "model", "FILE", FILES | M, "use this model beside the built-in ones; encode uses it instead"},
@@ -43,8 +43,20 @@ const option_row option_table[] = {
     {OPT_MAX_PIXELS, "max-pixels", "N", FILES, "refuse larger pictures; default and limit 268435456"},
     {OPT_MEMORY, "memory", "N", FILES, "refuse to allocate more for one picture; default 4Gi"},
     {OPT_SANDBOX, "sandbox", NULL, E | D | V, "parse every file in a process of its own that can open nothing (Linux); an error where that is not possible"},
-    {'v', "verbose", NULL, E | D | V, "a line for every file"},
-    {OPT_QUIET, "quiet", NULL, E | D | V, "errors only"},
+    {'v', "verbose", NULL, E | D | V | T, "a line for every file"},
+    {OPT_QUIET, "quiet", NULL, E | D | V | T, "errors only"},
+    {OPT_FILM_CODEC, "c:v", "CODEC", T, "vqz, copy or one of FFmpeg's encoders; default: vqz, or, where IN has vqz already and OUT is no .vqz file, what FFmpeg chooses for OUT"},
+    {OPT_FILM_FILTERS, "vf", "GRAPH", T, "filters of FFmpeg that frames go through, such as scale=640:-2,hflip"},
+    {OPT_FILM_START, "ss", "TIME", T, "begin at this time: seconds, or hours:minutes:seconds"},
+    {OPT_FILM_LENGTH, "t", "TIME", T, "so much of it"},
+    {OPT_FILM_FRAMES, "frames:v", "N", T, "at most so many frames"},
+    {OPT_FILM_RATE, "r", "RATE", T, "a constant rate: frames are repeated or left out; default: each frame at its own time"},
+    {OPT_FILM_PIXELS, "pix_fmt", "NAME", T, "pixel format for the encoder; default: RGB where it can, else yuv420p where it can"},
+    {OPT_FILM_FORMAT, "f", "FORMAT", T, "format of OUT; before IN, of IN"},
+    {OPT_FILM_NO_SOUND, "an", NULL, T, "no sound"},
+    {OPT_FILM_NO_SUBTITLES, "sn", NULL, T, "no subtitles"},
+    {OPT_FILM_COPY_TIMES, "copyts", NULL, T, "keep times as they are; default: they begin with 0"},
+    {OPT_FILM_REPLACE, "y", NULL, T, "OUT is replaced where it exists: it always is"},
     {OPT_MAN, "man", NULL, H, "print the manual page in roff"},
     {'h', "help", NULL, ~0u, "explain the command"},
 };
@@ -89,6 +101,18 @@ const command commands[CMD_COUNT] = {
         "mean of the three (five scales; both sides must have 176 pixels). Transparent pictures are laid over mid gray. "
         "Where one of the two is a .vqz file, its size is put beside that of the other.\n",
         "vqz compare photo.png photo.vqz\n", 2, 2, cmd_compare},
+    [CMD_TRANSCODE] = {"transcode", "[OPTION...] IN OUT [OPTION...]", "turn films into vqz and back, with FFmpeg's libraries",
+        "IN is any film that FFmpeg reads, or a .vqz file; - is standard input. OUT is a .vqz file; a Matroska or QuickTime film, whose video is vqz unless -c:v says otherwise; "
+        "or, from vqz or with -c:v, any film that FFmpeg writes. It is replaced where it exists.\n"
+        "Options are written as ffmpeg has them, with one dash or two. Those not listed here go to FFmpeg: behind IN to the encoder or the format of OUT (-crf 18, -b:v 2M, -preset slow, "
+        "-movflags +faststart), before IN to its format (-framerate 25, -f lavfi). With one of FFmpeg's encoders -q:v is that encoder's scale.\n"
+        "Sound, subtitles, chapters, attachments and titles are copied where OUT has a place for them; what is left out is said. A .vqz file holds pictures only, and of one frame it is a still.\n"
+        "YUV becomes RGB of 8 bits once, in integers (spec/video.md); primaries and transfer are kept. Films that are stored turned are turned. Where the size changes on the way, frames are scaled to "
+        "the first size.\n"
+        "Ctrl-C finishes OUT with what has been done; a second one leaves nothing. The exit status is 1 then, and where frames were damaged or missing.\n",
+        "vqz transcode film.mp4 film.vqz\n  the pictures of a film\nvqz transcode -q 60 film.mp4 film.mkv\n  with sound, subtitles and chapters\n"
+        "vqz transcode film.vqz film.mp4 -c:v libx264 -crf 18\n  and back\nvqz transcode -ss 1:30 -t 10 film.mkv part.vqz -vf scale=640:-2\n  ten seconds, smaller\n"
+        "vqz transcode film.vqz film.mov -c:v copy\n  packets as they are\n", 2, 2, cmd_transcode, true},
     [CMD_MODELS] = {"models", "[OPTION...]", "list the models that this program can use",
         "A .vqz file names the model that made it and decodes with no other.\n", "vqz models\n", 0, 0, cmd_models},
     [CMD_HELP] = {"help", "[COMMAND]", "explain a command", "Without COMMAND: an overview.\n",
@@ -176,7 +200,7 @@ static bool parse_cpu(const char *text, uint32_t *cpu) {
 }
 
 /* Stores one option; returns NULL, or what was expected instead. */
-static const char *apply(options *o, int id, const char *arg) {
+const char *option_apply(options *o, int id, const char *arg) {
     static const char *const matrices[] = {"auto", "bt601", "bt709", NULL}, *const tunes[] = {"visual", "psnr", NULL};   /* as vqz_tune */
     vqz_settings *s = &o->config.settings;
     double real;
@@ -272,6 +296,15 @@ static void getopt_tables(command_id c, char *letters, struct option *longs) {
     *longs = (struct option){0};
 }
 
+const option_row *option_find(command_id c, const char *name) {
+    for (int i = 0; i < option_count; i++) {
+        const option_row *row = &option_table[i];
+        const bool letter = row->id < 256 && name[0] == row->id && !name[1];
+        if ((row->commands & BIT(c)) && (letter || strcmp(row->name, name) == 0)) return row;
+    }
+    return NULL;
+}
+
 /* id: one that getopt has found in the table */
 static const option_row *row_of(int id) {
     const option_row *row = option_table;
@@ -343,11 +376,16 @@ parse_result options_parse(options *o, int argc, char **argv) {
     o->command = (command_id)c;
     const char *cpu = getenv("VQZ_CPU");
     if (cpu && *cpu && (CODEC & BIT(c))) {
-        const char *expected = apply(o, OPT_CPU, cpu);
+        const char *expected = option_apply(o, OPT_CPU, cpu);
         if (expected) {
             fprintf(stderr, "vqz %s: VQZ_CPU=%s: expected %s\n", commands[c].name, cpu, expected);
             return PARSE_FAILED;
         }
+    }
+    if (commands[c].own_words) {
+        o->inputs = argv + 2;
+        o->input_count = argc - 2;
+        return argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h")) ? PARSE_HELP : PARSE_RUN;
     }
     char letters[TABLE_MAX];
     struct option longs[TABLE_MAX];
@@ -367,7 +405,7 @@ parse_result options_parse(options *o, int argc, char **argv) {
             complain_unknown(o->command, argv[optind > at ? optind - 1 : at]);
             return complain(o->command);
         }
-        const char *expected = apply(o, id, optarg);
+        const char *expected = option_apply(o, id, optarg);
         if (expected) {
             fprintf(stderr, "vqz %s: --%s %s: expected %s\n", commands[c].name, row_of(id)->name, optarg, expected);
             return PARSE_FAILED;

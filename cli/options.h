@@ -11,6 +11,7 @@ typedef enum command_id {
     CMD_INFO,
     CMD_VERIFY,
     CMD_COMPARE,
+    CMD_TRANSCODE,
     CMD_MODELS,
     CMD_HELP,
     CMD_COUNT
@@ -35,6 +36,7 @@ typedef struct command {
     const char *examples;        /* lines "COMMAND\n  what it does\n" */
     int min_inputs, max_inputs;
     int (*run)(options *o);
+    bool own_words;              /* it reads its words itself: they are o->inputs */
 } command;
 extern const command commands[CMD_COUNT];
 
@@ -50,6 +52,12 @@ extern const int option_count;
 typedef enum parse_result { PARSE_RUN, PARSE_HELP, PARSE_VERSION, PARSE_FAILED } parse_result;
 /* Messages go to stderr. argv is permuted; o->inputs points into it. */
 parse_result options_parse(options *o, int argc, char **argv);
+/* For commands that read their words themselves: the row of a name without dashes, or NULL; and what it does, as in options_parse. NULL, or what
+ * was expected instead of `arg`. Rows from OPT_FILM on are the command's own. */
+enum { OPT_FILM = 1000, OPT_FILM_FORMAT = OPT_FILM, OPT_FILM_CODEC, OPT_FILM_FILTERS, OPT_FILM_START, OPT_FILM_LENGTH, OPT_FILM_RATE, OPT_FILM_FRAMES,
+       OPT_FILM_PIXELS, OPT_FILM_NO_SOUND, OPT_FILM_NO_SUBTITLES, OPT_FILM_COPY_TIMES, OPT_FILM_REPLACE };
+const option_row *option_find(command_id c, const char *name);
+const char *option_apply(options *o, int id, const char *arg);
 /* Index in commands, or -1. */
 int command_find(const char *name);
 /* "12k" -> 12000, "1Mi" -> 1048576; false for anything else. */

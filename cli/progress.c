@@ -1,4 +1,5 @@
 #include "cli/progress.h"
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -46,6 +47,22 @@ void progress_line(const progress *p, const char *file) {
     const size_t n = strlen(file), most = 60;
     fprintf(stderr, "\r\033[K[%zu/%zu] %s%s", p->done + 1, p->total, n > most ? "..." : "",
             n > most ? file + n - most : file);
+    fflush(stderr);
+}
+
+void progress_film(progress *p, uint64_t frames, double done, double whole, uint64_t bytes) {
+    const double now = now_seconds(), took = now - p->start;
+    if (p->quiet || now - p->shown < 0.2 || !isatty(STDERR_FILENO)) return;
+    p->shown = now;
+    p->line = true;
+    fprintf(stderr, "\r\033[K%llu frames, %.1f fps, %.1f", (unsigned long long)frames, (double)frames / took, done);
+    if (whole > 0) fprintf(stderr, " of %.1f s", whole);
+    else fprintf(stderr, " s");
+    fprintf(stderr, ", %.1f MB", (double)bytes * 1e-6);
+    if (whole > done && done > 0) {
+        const unsigned left = (unsigned)fmin(took * (whole - done) / done, 1e9);
+        fprintf(stderr, ", %u:%02u:%02u left", left / 3600, left / 60 % 60, left % 60);
+    }
     fflush(stderr);
 }
 

@@ -9,11 +9,13 @@ typedef struct progress {
     bool line, results;          /* show the moving line; show a line per file */
     bool quiet;
     uint64_t bytes_in, bytes_out;
-    double start;
+    double start, shown;         /* when work began, and when the line of a film was last written */
 } progress;
 
 progress progress_start(const options *o, size_t total, int failed);
 void progress_line(const progress *p, const char *file);
+/* Of a film: frames and bytes written, seconds of film done and, 0 where not known, of all of it. On a terminal, and not too often. */
+void progress_film(progress *p, uint64_t frames, double done, double whole, uint64_t bytes);
 void progress_clear(const progress *p);
 /* The last line; `good` files were done. Returns the exit code. */
 int progress_end(const progress *p, size_t good);

@@ -7,6 +7,9 @@ install(TARGETS vqz vqz_static EXPORT vqzTargets
 install(FILES include/vqz/vqz.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vqz)
 install(FILES data/vqz.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/mime/packages)   # then: update-mime-database
 install(FILES data/vqz.magic DESTINATION ${CMAKE_INSTALL_DATADIR}/vqz)           # file(1) reads one compiled list; this is for `file -m`
+if(TARGET vqz_transcode)
+  install(TARGETS vqz_transcode RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})   # `vqz transcode` looks for it beside vqz
+endif()
 if(TARGET vqz_cli)
   install(TARGETS vqz_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   if(NOT CMAKE_CROSSCOMPILING)   # the program writes its own manual page

@@ -73,6 +73,7 @@ for file in "${changed[@]}"; do cat "$work/$file" >"$tree/$file"; done
 # ours FROM TO: a file of ours, touched only where it differs, so that make need not build it again
 ours() { cmp -s "$here/$1" "$tree/$2" || cp "$here/$1" "$tree/$2"; }
 ours libvqz.h libavcodec/libvqz.h
+ours libvqz_orientation.h libavcodec/libvqz_orientation.h
 ours libvqzdec.c libavcodec/libvqzdec.c
 ours libvqzenc.c libavcodec/libvqzenc.c
 ours vqzdec.c libavformat/vqzdec.c

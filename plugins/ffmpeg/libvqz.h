@@ -5,6 +5,7 @@
 #include "libavutil/error.h"
 #include "libavutil/frame.h"
 #include "avcodec.h"
+#include "libvqz_orientation.h"
 
 static inline int libvqz_error(void *log, const vqz_error *e)
 {
@@ -31,11 +32,4 @@ static const enum AVPixelFormat libvqz_formats[] = {
     AV_PIX_FMT_RGB24, AV_PIX_FMT_RGBA, AV_PIX_FMT_GRAY8, AV_PIX_FMT_YA8, AV_PIX_FMT_NONE
 };
 static const uint8_t libvqz_layouts[] = { VQZ_RGB, VQZ_RGBA, VQZ_GRAY, VQZ_GRAYA, 0 };
-
-/* a, b, c, d of the display matrix of each EXIF orientation */
-static const int8_t libvqz_orientations[9][4] = {
-    { 1, 0, 0, 1 }, { 1, 0, 0, 1 }, { -1, 0, 0, 1 }, { -1, 0, 0, -1 }, { 1, 0, 0, -1 },
-    { 0, 1, 1, 0 }, { 0, 1, -1, 0 }, { 0, -1, -1, 0 }, { 0, -1, 1, 0 },
-};
-static const uint8_t libvqz_matrix_places[4] = { 0, 1, 3, 4 };
 #endif

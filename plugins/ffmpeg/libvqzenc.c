@@ -47,14 +47,9 @@ static void add_side_data(vqz_image_info *info, AVFrameSideData *const *sd, int 
             info->meta.icc_size = sd[i]->size;
         }
         if (sd[i]->type == AV_FRAME_DATA_DISPLAYMATRIX && sd[i]->size >= 9 * sizeof(int32_t)) {
-            const int32_t *matrix = (const int32_t *)sd[i]->data;
-            for (int o = 1; o <= 8; o++) {
-                int fits = 0;
-                for (int k = 0; k < 4; k++)
-                    fits += matrix[libvqz_matrix_places[k]] == libvqz_orientations[o][k] * (1 << 16);
-                if (fits == 4)
-                    info->orientation = o;
-            }
+            const int orientation = libvqz_orientation((const int32_t *)sd[i]->data);
+            if (orientation)
+                info->orientation = orientation;
         }
     }
 }
