@@ -16,9 +16,7 @@ typedef struct run {
     uint8_t *results;      /* scratch: one job's results before they are scattered */
 } run;
 
-static bool reorders_add(const vqz_layer *l) { return l->def.add != VQZ_NO_TENSOR && l->def.shuffle > 1; }
-/* Runs of channels too short for whole vectors are written to scratch first. */
-static bool scatters(const vqz_simd *s, const vqz_layer *l) { return l->def.shuffle > 1 && l->out.channels % s->lanes != 0; }
+static bool reorders_add(const vqz_simd *s, const vqz_layer *l) { return l->def.add != VQZ_NO_TENSOR && l->def.shuffle > 1 && !vqz_rows_scatters(s, l); }
 /* The kernel can read the input where it is. */
 static bool reads_directly(const vqz_simd *s, const vqz_layer *l) {
     if (l->def.op == VQZ_OP_REQUANT) return l->def.shuffle == 1;
@@ -72,16 +70,16 @@ static void reorder(const run *r, uint8_t *to, size_t to_step, const uint8_t *fr
     }
 }
 
-/* One job's results to the shuffled output, whose first position is `to`. */
-static void scatter(const run *r, uint8_t *to, const vqz_row_job *j, uint32_t n) {
-    const size_t bytes = (size_t)r->layer->out.channels << r->packed->out16;
-    const bool joined = j->j_step == bytes;       /* neighbours in x are contiguous */
-    const unsigned side = j->shuffle, parts = joined ? 1 : side;
-    const size_t part = joined ? side * bytes : bytes;
-    const uint8_t *from = r->results;
-    for (; n > 0; n--, to += side * j->j_step)
-        for (unsigned i = 0; i < side; i++)
-            for (unsigned p = 0; p < parts; p++, from += part) memcpy(to + i * j->i_step + p * j->j_step, from, part);
+void vqz_rows_scatter(const vqz_row_job *j, const uint8_t *from, unsigned channels, uint8_t *to, uint32_t n) {
+    const unsigned side = j->shuffle, cells = side * side;
+    for (; n > 0; n--, to += side * j->j_step, from += j->dst_step)
+        for (unsigned c = 0; c < cells; c++) {
+            uint8_t *cell = to + c / side * j->i_step + c % side * j->j_step;
+            for (unsigned k = 0; k < channels; k++) {
+                if (j->packed->out16) ((uint16_t *)cell)[k] = ((const uint16_t *)from)[k * cells + c];
+                else cell[k] = from[k * cells + c];
+            }
+        }
 }
 
 /* ---- walking ----------------------------------------------------------------------------------------- */
@@ -121,19 +119,19 @@ static void run_job(const run *r, vqz_row_job *j, size_t y, size_t x, uint32_t n
         const size_t wide = r->packed->add16;
         j->add_step = (size_t)r->add->stride << wide;
         j->add = (const uint8_t *)r->add->data + (y * r->add->w + x) * j->add_step;
-        if (reorders_add(l)) {
+        if (reorders_add(r->simd, l)) {
             const size_t step = (size_t)r->packed->cout << wide;
             reorder(r, r->addends, step, j->add, j->add_step, wide, n);
             j->add = r->addends;
             j->add_step = step;
         }
     }
-    if (scatters(r->simd, l)) {
+    if (vqz_rows_scatters(r->simd, l)) {
         j->dst = r->results;
         j->run = r->packed->cout;
         j->dst_step = (size_t)r->packed->cout << r->packed->out16;
         walk(r, j, n);
-        scatter(r, dst, j, n);
+        (r->simd->scatter ? r->simd->scatter : vqz_rows_scatter)(j, r->results, l->out.channels, dst, n);
     } else {
         j->dst = dst;
         j->run = l->out.channels;
@@ -209,8 +207,8 @@ static bool parts_of(const vqz_layer *l, uint32_t w, size_t part[3]) {
     } else if (!reads_directly(s, l)) {
         part[0] = CHUNK * p->tap + s->block;
     }
-    if (reorders_add(l)) part[1] = CHUNK * ((size_t)p->cout << p->add16);
-    if (scatters(s, l)) part[2] = CHUNK * ((size_t)p->cout << p->out16);
+    if (reorders_add(s, l)) part[1] = CHUNK * ((size_t)p->cout << p->add16);
+    if (vqz_rows_scatters(s, l)) part[2] = CHUNK * ((size_t)p->cout << p->out16);
     for (unsigned i = 0; i < 3; i++) {
         if (vqz_add(part[i], ALIGN - 1, &part[i])) return false;
         part[i] &= ~(size_t)(ALIGN - 1);

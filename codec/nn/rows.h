@@ -3,7 +3,8 @@
  *
  * Input channels are padded to whole groups: four 8-bit or two 16-bit channels. All arithmetic on the input is on stored
  * elements, the zero point's share is in the bias. Output channels stand in the order in which they are stored after
- * the shuffle: (i, j, k) instead of (k, i, j). */
+ * the shuffle: (i, j, k) instead of (k, i, j), but where their runs are too short for whole vectors: there they go to scratch first and are
+ * put in order while they are copied. */
 #ifndef VQZ_CODEC_NN_ROWS_H
 #define VQZ_CODEC_NN_ROWS_H
 #include "codec/nn/kernels.h"
@@ -53,6 +54,10 @@ typedef struct vqz_row_job {
 /* `vectors` vectors of output channels from number `vector` on, of `positions` positions from x on. */
 typedef void vqz_tile(const vqz_row_job *job, unsigned vector, unsigned vectors, size_t x, unsigned positions);
 
+/* A job's results, in the file's order of channels, dst_step bytes a position, to the shuffled output of `channels` channels, whose first position
+ * is `to`. */
+typedef void vqz_scatter(const vqz_row_job *j, const uint8_t *results, unsigned channels, uint8_t *to, uint32_t n);
+
 typedef struct vqz_simd {
     unsigned lanes;                /* 32-bit lanes of a vector */
     vqz_input input;
@@ -61,12 +66,16 @@ typedef struct vqz_simd {
                                       their weights are 0. At least 4 */
     uint8_t widths[6];             /* positions of a tile, ascending from 1; 0: no more */
     vqz_tile *conv, *requant;
+    vqz_scatter *scatter;          /* NULL: vqz_rows_scatter */
     void (*begin)(void), (*end)(void);     /* around the tiles of a layer; NULL: nothing to do */
 } vqz_simd;
 
 vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def *arrays, vqz_memory *mem, vqz_error *e);
 size_t vqz_rows_scratch(const vqz_layer *l, uint32_t h, uint32_t w);
 void vqz_rows_run(const vqz_layer *l, const vqz_view *in, const vqz_view *add, const vqz_view *out, vqz_rect part, void *scratch);
+
+vqz_scatter vqz_rows_scatter;
+static inline bool vqz_rows_scatters(const vqz_simd *s, const vqz_layer *l) { return l->def.shuffle > 1 && l->out.channels % s->lanes != 0; }
 
 /* Where output channel o (stored order) of position x goes. */
 static inline uint8_t *vqz_row_dst(const vqz_row_job *j, size_t x, unsigned o) {

@@ -63,13 +63,13 @@ static uint32_t pack_weights(const vqz_simd *simd, const vqz_layer *l, const vqz
 }
 
 static void pack_channel(const vqz_simd *simd, const vqz_layer *l, const vqz_packed *p, const vqz_layer_def *a, unsigned o) {
-    const unsigned from = p->order[o], channels = l->out.channels, lane = o % simd->lanes;
+    const unsigned from = p->order[o], channel = from / ((unsigned)a->shuffle * a->shuffle), lane = o % simd->lanes;
     const size_t at = simd->split ? o - lane + lane / 2 + (lane & 1) * (simd->lanes / 2) : o;
     const unsigned m = vqz_load16(a->mul + 2 * from), s = a->shift[from];
-    const int zero = vqz_zero_point(&l->out, o % channels);
+    const int zero = vqz_zero_point(&l->out, channel);
     if (a->op == VQZ_OP_CONV) p->bias[o] = (int32_t)(vqz_load32(a->bias + 4 * from) + pack_weights(simd, l, p, a, o));
     else p->bias[o] = -vqz_zero_point(&l->in, from);
-    vqz_output_range(&l->out, o % channels, a->act, &p->lo[o], &p->hi[o]);
+    vqz_output_range(&l->out, channel, a->act, &p->lo[o], &p->hi[o]);
     p->lo[o] += zero;
     p->hi[o] += zero;
     if (a->add != VQZ_NO_TENSOR) {
@@ -77,9 +77,14 @@ static void pack_channel(const vqz_simd *simd, const vqz_layer *l, const vqz_pac
         p->addzero[o] = vqz_zero_point(&l->add, from);
     }
     const unsigned total = p->high ? 32 : s;
+    int64_t round = ((int64_t)1 << (total - 1)) + ((int64_t)zero << total);
+    if (p->high && !p->leaky) {      /* nothing comes between the addend and the rounding: its zero point can go with it */
+        round -= ((int64_t)p->addzero[o] * p->addmul[o]) * ((int64_t)1 << (32 - s));
+        p->addzero[o] = 0;
+    }
     p->mul[o] = (int32_t)(m << (p->high ? 32 - s : 0));
     p->shift[at] = p->high ? 32 - s : s;
-    p->round[at] = ((int64_t)1 << (total - 1)) + ((int64_t)zero << total);
+    p->round[at] = round;
 }
 
 vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) {
@@ -104,8 +109,9 @@ vqz_status vqz_rows_pack(const vqz_simd *simd, vqz_layer *l, const vqz_layer_def
         *at = (uint8_t)zero_in_rows(simd, l, ch);     /* little-endian: the low byte where elements are wide */
     }
     const unsigned channels = l->out.channels, r2 = (unsigned)a->shuffle * a->shuffle;
+    const bool scatters = vqz_rows_scatters(simd, l);
     for (unsigned o = 0; o < a->cout; o++) {
-        p->order[o] = (uint16_t)(o % channels * r2 + o / channels);
+        p->order[o] = (uint16_t)(scatters ? o : o % channels * r2 + o / channels);
         pack_channel(simd, l, p, a, o);
     }
     return VQZ_OK;
