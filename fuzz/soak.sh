@@ -30,7 +30,7 @@ if [ -z "${BUILD:-}" ]; then
 fi
 commit=$(cat "$build/commit" 2> /dev/null || echo -)
 table=$dir/soak.tsv
-[ -s "$table" ] || printf 'time\tcommit\ttarget\tseconds\texecutions\tedges\tinputs\tfindings\n' > "$table"
+[ -s "$table" ] || printf 'time\tcommit\ttarget\tseconds\tcpu\texecutions\tedges\tinputs\tfindings\n' > "$table"
 export ASAN_OPTIONS=quarantine_size_mb=32:allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 
 one() {     # one TARGET SECONDS: a slice, again from its corpus where a finding ended it early
@@ -56,7 +56,9 @@ one() {     # one TARGET SECONDS: a slice, again from its corpus where a finding
         cp "$log" "$dir/logs/$target-$(date -u +%Y%m%dT%H%M%S)-failed.log"
         [ "$left" -gt 5 ] || break
     done
-    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$commit" "$target" "$ran" "$executed" "${edges:-0}" \
+    times > "$dir/logs/$target.times"       # of this slice's own shell: second line, its children
+    cpu=$(awk -F'[ms ]+' 'NR == 2 { printf "%d", $1 * 60 + $2 + $3 * 60 + $4 }' "$dir/logs/$target.times")
+    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$commit" "$target" "$ran" "$cpu" "$executed" "${edges:-0}" \
         "$(find "$corpus" -type f | wc -l)" "$(($(find "$findings" -type f | wc -l) - before))" >> "$table"
 }
 
@@ -66,7 +68,7 @@ finish() {  # a stop is no failure: the slices that ran are in the table
     local job
     for job in $(jobs -p); do kill -- "-$job" 2> /dev/null; done
     wait
-    tail -n +$((first + 1)) "$table" | awk -F'\t' '{ n += $5; s += $4; f += $8 } END { printf "%d executions in %d s, %d findings\n", n, s, f; exit f > 0 }'
+    tail -n +$((first + 1)) "$table" | awk -F'\t' '{ n += $6; s += $4; c += $5; f += $9 } END { printf "%d executions in %d s (%d of a core), %d findings\n", n, s, c, f; exit f > 0 }'
     exit $?
 }
 trap finish INT TERM EXIT
