@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqztrain import checkpoint, config as configuration, data, ladderfit, logs, msssim, probe, synth
+from vqztrain import checkpoint, config as configuration, data, ladderfit, layers, logs, msssim, probe, synth
 from vqztrain.ladder import Ladder, golomb_bits
 from vqztrain.levels import LOG_STEP, widen
 from vqztrain.model import Codec, build, kmacs
@@ -225,3 +225,17 @@ def test_msssim_ranks_distortions():
     noise = torch.randn_like(x)
     assert torch.allclose(msssim.msssim(x, x), torch.ones(1), atol=1e-5)
     assert 1 > msssim.msssim(x, x + 0.02 * noise) > msssim.msssim(x, x + 0.1 * noise) > 0
+
+
+@pytest.mark.parametrize("k, stride, edge", [(1, 1, False), (3, 1, True), (3, 2, False), (5, 2, True)])
+def test_convolution_is_exact_forward_and_near_backward(k, stride, edge):
+    """Derivatives come from bfloat16, results do not."""
+    torch.manual_seed(k)
+    layer = layers.Conv(24, 16, k, stride, edge)
+    x = torch.randn(2, 24, 13, 10, requires_grad=True)
+    seed = torch.randn_like(layer(x))
+    wanted = x, layer.weight, layer.bias
+    plain = layer._conv_forward(x, layer.weight, layer.bias)
+    assert torch.allclose(layer(x), plain, atol=1e-5)
+    for a, b in zip(torch.autograd.grad(layer(x), wanted, seed), torch.autograd.grad(plain, wanted, seed)):
+        assert (a - b).norm() < 0.01 * b.norm()

@@ -29,6 +29,24 @@ class Product(torch.autograd.Function):
         return dx, dw, g.sum(0)
 
 
+class Window(torch.autograd.Function):
+    """The same for larger kernels: x is padded, or pad says with how many zeros it shall be."""
+
+    @staticmethod
+    def forward(ctx, x, w, b, stride, pad):
+        ctx.save_for_backward(x, w)
+        ctx.where = stride, pad
+        return F.conv2d(x, w, b, stride, pad)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, w = ctx.saved_tensors
+        stride, pad = ctx.where
+        wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[1], False
+        dx, dw, _ = torch.ops.aten.convolution_backward(g.bfloat16(), x.bfloat16(), w.bfloat16(), None, stride, pad, (1, 1), False, (0, 0), 1, wanted)
+        return dx if dx is None else dx.to(x.dtype), dw if dw is None else dw.to(w.dtype), g.sum((0, 2, 3)), None, None
+
+
 class Conv(nn.Conv2d):
     """Conv2d of odd kernel with "same" padding. `edge` repeats the border, as at the picture's border in the decoder.
 
@@ -47,9 +65,14 @@ class Conv(nn.Conv2d):
     def forward(self, x):
         w = self.weight if self.fake is None else self.fake.weight(self.weight)
         x = self.narrow(x)
-        if self.kernel_size == (1, 1) and x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type):
+        if x.dtype != torch.float32 or torch.is_autocast_enabled(x.device.type):
+            return self._conv_forward(x, w, self.bias)
+        if self.kernel_size == (1, 1):
             return Product.apply(x, w, self.bias)
-        return self._conv_forward(x, w, self.bias)
+        if self.padding_mode == "zeros":
+            return Window.apply(x, w, self.bias, self.stride, self.padding)
+        x = F.pad(x, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+        return Window.apply(x, w, self.bias, self.stride, (0, 0))
 
 
 class Res(nn.Module):

@@ -191,14 +191,14 @@ def hard(run, minutes=0, steps=0):
 
 
 def train_qat(run, minutes=0, steps=0):
+    """Of a hard stage at constant rate (--source) with a falling one: then it is the decay, too."""
     own = run.own("qat")
-    source = own or run.before("qat")
-    start = own or dict(m=source["m"], raw=source["m"], step=source.get("step", 0))
+    start = own or run.before("qat")
     config, codec = run.config, run.codec().to(run.device)
     # Ranges come from the weights the stage began with, so that a resumed run has the same ones.
     base = start.get("base", start["m"])
     codec.load_state_dict(base)
-    quantizer = Ladder.from_dict(source["ladder"], run.device).prepare()
+    quantizer = Ladder.from_dict(start["ladder"], run.device).prepare()
     batches = [run.crops.batch(1 << 43 | i, config.train.batch) for i in range(config.qat.calibration)]
     qat.calibrate(codec, config.qat, batches, config.model.levels, quantizer)
     if config.qat.freeze_encoder:
