@@ -47,11 +47,13 @@ static vqz_status output_info(vqz_image_info *info, const image_reader *r, const
     return VQZ_OK;
 }
 
-/* --format, else by the name of the output; pipes and devices get PNG. */
-static image_format output_format(const job *j, const options *o) {
+/* --format, else by the name of the output. Pipes and devices get PNG; several frames are y4m, or NUT where they have alpha. */
+static image_format output_format(const job *j, const options *o, const image_reader *r) {
     if (o->format != FORMAT_NONE) return o->format;
     image_format f = image_format_of_path(j->out);
-    return f == FORMAT_NONE && (strcmp(j->out, "-") == 0 || strncmp(j->out, "/dev/", 5) == 0) ? FORMAT_PNG : f;
+    if (f != FORMAT_NONE || (strcmp(j->out, "-") != 0 && strncmp(j->out, "/dev/", 5) != 0)) return f;
+    if (!r->moving || r->timing.frames == 1) return FORMAT_PNG;
+    return r->info.layout == VQZ_RGB || r->info.layout == VQZ_GRAY ? FORMAT_Y4M : FORMAT_NUT;
 }
 
 static vqz_status write_picture(image_reader *r, image_format format, sink *out, const image_config *config, task *t, vqz_error *e) {
@@ -103,18 +105,22 @@ static bool goes_on(const task *t, const image_reader *r, vqz_status s) {
 
 static vqz_status write_frames(image_reader *r, image_format format, task *t, uint64_t *frames, uint64_t *lost, vqz_error *e) {
     image_config config = t->o->config;
-    vqz_error first = {.status = VQZ_OK};
+    vqz_error why = {.status = VQZ_OK};
+    int64_t first = 0;
     vqz_status s;
     for (*frames = 0; (s = image_reader_go_on(r, e)) == VQZ_OK; ++*frames) {
         if (*frames == 0 && r->moving) set_rate(&config, r);
+        if (*frames == 0) first = r->frame.pts < 0 ? r->frame.pts : 0;
+        config.clock = r->timing;
+        config.pts = r->frame.pts - first;       /* NUT has no negative times */
         s = t->j->numbered ? write_numbered(r, format, *frames + 1, t, e) : write_picture(r, format, &t->out, &config, t, e);
         if (s == VQZ_OK) continue;
         if (!goes_on(t, r, s)) return s;
-        if (!*lost) first = *e;
+        if (!*lost) why = *e;
         ++*lost;
     }
     if (s != VQZ_END || !*lost || t->o->config.settings.partial) return s == VQZ_END ? VQZ_OK : s;
-    return cli_fail(e, first.status, first.offset, "%llu of %llu frames cannot be decoded: %.140s", (unsigned long long)*lost, (unsigned long long)*frames, first.text);
+    return cli_fail(e, why.status, why.offset, "%llu of %llu frames cannot be decoded: %.140s", (unsigned long long)*lost, (unsigned long long)*frames, why.text);
 }
 
 static void tell(task *t, const image_reader *r, uint64_t frames, uint64_t lost) {
@@ -133,13 +139,12 @@ static void tell(task *t, const image_reader *r, uint64_t frames, uint64_t lost)
 static vqz_status decode_one(task *t, vqz_error *e) {
     image_reader *r = NULL;
     uint64_t frames = 0, lost = 0;
-    const image_format format = output_format(t->j, t->o);
-    if (format == FORMAT_NONE)
-        return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET,
-                        "the name %s tells no type that vqz writes: rename it or add --format", t->j->out);
     vqz_status s = open_vqz(&r, &t->in, t->o, e);
-    if (s == VQZ_OK && r->moving && !t->j->numbered && !image_format_moves(format))
-        s = cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "has several frames: use -o NAME%%04d.png for a file each, or --format y4m or pam for all in one");
+    const image_format format = s == VQZ_OK ? output_format(t->j, t->o, r) : FORMAT_NONE;
+    if (s == VQZ_OK && format == FORMAT_NONE)
+        s = cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the name %s tells no type that vqz writes: rename it or add --format", t->j->out);
+    if (s == VQZ_OK && r->moving && r->timing.frames != 1 && !t->j->numbered && !image_format_moves(format))
+        s = cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "has several frames: use -o NAME%%04d.png for a file each, or --format y4m, nut or pam for all in one");
     if (s == VQZ_OK) s = write_frames(r, format, t, &frames, &lost, e);
     t->done->bytes_out += t->out.written;
     if (s == VQZ_OK) {

@@ -72,6 +72,7 @@ static const struct { const char *name; image_format format; const image_writer_
     {"png", FORMAT_PNG, &image_png_writer}, {"ppm", FORMAT_PPM, &image_pnm_writer},
     {"pgm", FORMAT_PGM, &image_pnm_writer}, {"pnm", FORMAT_PNM, &image_pnm_writer},
     {"pam", FORMAT_PAM, &image_pnm_writer}, {"y4m", FORMAT_Y4M, &image_y4m_writer},
+    {"nut", FORMAT_NUT, &image_nut_writer},
 };
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
 

@@ -12,6 +12,8 @@ typedef struct image_config {
     video_matrix matrix;         /* y4m */
     int png_level;               /* 0..9 */
     vqz_timing timing;           /* of a sequence: --fps for readers, what y4m is to say for writers; all 0: not given */
+    vqz_timing clock;            /* for writers that keep times: the unit, and when this picture is shown */
+    int64_t pts;
 } image_config;
 
 typedef struct image_rows {
@@ -72,7 +74,8 @@ typedef enum image_format {
     FORMAT_PGM,
     FORMAT_PNM,
     FORMAT_PAM,
-    FORMAT_Y4M
+    FORMAT_Y4M,
+    FORMAT_NUT
 } image_format;
 
 typedef struct image_writer image_writer;
@@ -83,7 +86,7 @@ typedef struct image_writer_ops {
     vqz_status (*finish)(image_writer *w, vqz_error *e);
     void (*close)(image_writer *w);
 } image_writer_ops;
-extern const image_writer_ops image_png_writer, image_pnm_writer, image_y4m_writer;
+extern const image_writer_ops image_png_writer, image_pnm_writer, image_y4m_writer, image_nut_writer;
 
 struct image_writer {
     const image_writer_ops *ops;
@@ -92,7 +95,7 @@ struct image_writer {
     vqz_layout layout;           /* of the rows that come in */
     char note[160];              /* what the file format cannot hold */
 };
-/* Several pictures in one file: PNM and PAM simply follow each other, y4m has one header, at the beginning of its file. */
+/* Several pictures in one file: PNM and PAM simply follow each other, y4m and NUT have one header, at the beginning of the file. */
 bool image_format_moves(image_format f);
 
 image_format image_format_of(const char *name);          /* "png"; FORMAT_NONE where unknown */

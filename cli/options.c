@@ -26,7 +26,7 @@ const option_row option_table[] = {
     {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},
     {'f', "force", NULL, E | D, "without -o: replace files that exist"},
     {OPT_RESUME, "resume", NULL, E | D, "skip files whose output exists and is not older: goes on with a folder after an interruption"},
-    {OPT_FORMAT, "format", "TYPE", D, "png, ppm, pgm, pnm, pam or y4m; default: by the name of OUT, else png"},
+    {OPT_FORMAT, "format", "TYPE", D, "png, ppm, pgm, pnm, pam, y4m or nut; default: by the name of OUT; in a pipe png, of a sequence y4m, or nut where it has alpha"},
     {OPT_PNG_LEVEL, "png-level", "N", D, "zlib level of PNG files, 0 (fastest) to 9 (smallest); default 1"},
     {OPT_STORED, "stored-orientation", NULL, D, "leave the pixels as stored and keep the orientation in EXIF"},
     {OPT_STRIP, "strip", NULL, E | D, "drop ICC profile, EXIF and XMP; the orientation survives"},
@@ -79,17 +79,17 @@ const command commands[CMD_COUNT] = {
         "pngtopnm photo.png | vqz encode - > photo.vqz\n  in a pipe\n"
         "vqz encode --fps 25 -o film.vqz f%03d.png\n  f000.png or f001.png and on: a sequence\n"
         "ffmpeg -i film.mp4 -f yuv4mpegpipe - | vqz encode -o film.vqz -\n  the frames of a film\n", 1, 1 << 30, cmd_encode},
-    [CMD_DECODE] = {"decode", "[OPTION...] [-o OUT] IN...", "turn .vqz files into PNG, PNM or y4m",
+    [CMD_DECODE] = {"decode", "[OPTION...] [-o OUT] IN...", "turn .vqz files into PNG, PNM, y4m or NUT",
         "IN is a .vqz file, - for standard input, or a folder, in which every .vqz file is found at any depth. OUT works as in vqz encode; the type of an output file "
         "follows from its name.\n"
         "The picture is turned upright and the orientation in its EXIF is reset to 1, so that no viewer turns it again. PNG keeps ICC profile, EXIF, XMP and CICP; the other types "
         "hold pixels only. The same file gives the same pixels on every machine.\n"
         "A sequence becomes numbered files where OUT has %d or %04d in the place of the number, which counts from 1; or one file of type y4m, PAM or PNM, with all "
-        "frames one after the other. A damaged frame costs only its own numbered file, and the exit status is 1.\n",
+        "frames one after the other; or NUT, which keeps RGB, alpha and the time of each frame, for FFmpeg. A damaged frame costs only its own numbered file, and the exit status is 1.\n",
         "vqz decode photo.vqz\n  writes photo.png\nvqz decode -o view photos\n  a folder, mirrored under view/\n"
         "vqz decode --format ppm -o - photo.vqz | pnmtojpeg > photo.jpg\n  in a pipe\n"
         "vqz decode -o f%03d.png film.vqz\n  writes f001.png and on\n"
-        "vqz decode --format y4m -o - film.vqz | ffplay -\n  shows a sequence\n", 1, 1 << 30, cmd_decode},
+        "vqz decode -o - film.vqz | ffplay -\n  shows a sequence\n", 1, 1 << 30, cmd_decode},
     [CMD_INFO] = {"info", "[OPTION...] FILE...", "show what .vqz files contain",
         "Reads headers only: size, layout, quality, tiles, model, metadata and the memory that decoding takes; of a sequence also how many frames, the unit of time and how long.\n",
         "vqz info photo.vqz\n  for people\nvqz info --json *.vqz\n  for programs\n", 1, 1 << 30, cmd_info},
@@ -105,7 +105,7 @@ const command commands[CMD_COUNT] = {
         "IN is any film that FFmpeg reads, or a .vqz file; - is standard input. OUT is a .vqz file; a Matroska or QuickTime film, whose video is vqz unless -c:v says otherwise; "
         "or, from vqz or with -c:v, any film that FFmpeg writes. It is replaced where it exists.\n"
         "Options are written as ffmpeg has them, with one dash or two. Those not listed here go to FFmpeg: behind IN to the encoder or the format of OUT (-crf 18, -b:v 2M, -preset slow, "
-        "-movflags +faststart), before IN to its format (-framerate 25, -f lavfi). With one of FFmpeg's encoders -q:v is that encoder's scale.\n"
+        "-movflags +faststart), before IN to its format (-framerate 25, -f rawvideo). With one of FFmpeg's encoders -q:v is that encoder's scale.\n"
         "Sound, subtitles, chapters, attachments and titles are copied where OUT has a place for them; what is left out is said. A .vqz file holds pictures only, and of one frame it is a still.\n"
         "YUV becomes RGB of 8 bits once, in integers (spec/video.md); primaries and transfer are kept. Films that are stored turned are turned. Where the size changes on the way, frames are scaled to "
         "the first size.\n"
@@ -230,7 +230,7 @@ const char *option_apply(options *o, int id, const char *arg) {
     case 'f': o->force = true; break;
     case OPT_FORMAT:
         o->format = image_format_of(arg);
-        if (o->format == FORMAT_NONE) return "png, ppm, pgm, pnm, pam or y4m";
+        if (o->format == FORMAT_NONE) return "png, ppm, pgm, pnm, pam, y4m or nut";
         break;
     case OPT_FPS:
         if (!parse_rate(arg, &o->config.timing)) return "a number of frames per second, such as 25, 29.97 or 30000/1001";

@@ -51,6 +51,7 @@ typedef struct sink {
     char *path;                  /* for people */
     char *name, *temp;           /* final and temporary name; temp NULL where the output is written in place (a pipe, a device) */
     uint64_t written;
+    uint64_t mark;               /* where the last frame began, for formats that say how far back it is */
     uint8_t *buffer;             /* memory: everything written so far */
     size_t used, capacity;
     int error;

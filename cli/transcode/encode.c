@@ -62,9 +62,12 @@ static vqz_status choose_av(film_encoder *c, film_graph *g, enum AVPixelFormat f
         to = av_pix_fmt_desc_get(from)->nb_components < 3 ? AV_PIX_FMT_GRAY8 : AV_PIX_FMT_YUV444P;
     if (c->args->pixel_format && (to = av_get_pix_fmt(c->args->pixel_format)) == AV_PIX_FMT_NONE)
         return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "-pix_fmt: FFmpeg knows no %.60s", c->args->pixel_format);
+    const int width = av_buffersink_get_w(g->to), height = av_buffersink_get_h(g->to);
+    const bool odd = (width | height) & 1, even_only = c->codec->id == AV_CODEC_ID_H264 || c->codec->id == AV_CODEC_ID_HEVC;
+    if (!c->args->pixel_format && odd && even_only && to == AV_PIX_FMT_YUV420P) to = AV_PIX_FMT_YUV444P;      /* the one way to keep such sizes */
     g->wanted = to;
     if (is_yuv(from) || !is_yuv(to)) return VQZ_OK;
-    c->matrix = film_matrix(first->color_primaries, av_buffersink_get_w(g->to), av_buffersink_get_h(g->to));
+    c->matrix = film_matrix(first->color_primaries, width, height);
     if (film_writable(to)) {
         c->format = to;
         g->wanted = film_readable(from);

@@ -120,7 +120,8 @@ static bool asked_for(const film_out *out, const AVStream *st) {
 static void leave_out(film_out *out, const AVStream *st) {
     const char *type = av_get_media_type_string(st->codecpar->codec_type);
     const size_t n = strlen(out->note);
-    snprintf(out->note + n, sizeof out->note - n, "%s%s (%s)", n ? ", " : "left out: ", type ? type : "data", avcodec_get_name(st->codecpar->codec_id));
+    if (!type || st->codecpar->codec_type == AVMEDIA_TYPE_DATA) return;
+    snprintf(out->note + n, sizeof out->note - n, "%s%s (%s)", n ? ", " : "left out: ", type, avcodec_get_name(st->codecpar->codec_id));
 }
 
 static vqz_status map_streams(film_out *out, vqz_error *e) {

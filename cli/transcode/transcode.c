@@ -247,7 +247,7 @@ int cmd_transcode(options *o) {
     int code = EXIT_USAGE;
     if (film_args_parse(&a, o, o->inputs, o->input_count)) {
         code = EXIT_FAILED;
-        av_log_set_level(a.o.quiet ? AV_LOG_FATAL : a.o.verbose ? AV_LOG_WARNING : AV_LOG_ERROR);
+        av_log_set_level(a.o.quiet ? AV_LOG_FATAL : AV_LOG_ERROR);
         if (model_load(&model, &a.o)) {
             catch_stops();
             code = transcode(&a);

@@ -54,6 +54,21 @@ same want.ppm out.ppm
 ffmpeg -nostdin -v error -y -i in1.ppm -vf "frei0r=vqz:much" out.ppm 2>err && bad "quality 'much' passed"
 says "Invalid value 'much' for parameter 'quality'"
 
+# ---- NUT: pixels as they are, times that are not evenly spaced; what comes through a pipe where nothing is said
+for format in rgb24 rgba gray ya8; do
+    ff -f lavfi -i "testsrc=s=65x49:r=25,format=rgba,geq=r='r(X\,Y)':g='g(X\,Y)':b='b(X\,Y)':a='X*3'" -frames:v 3 -pix_fmt "$format" n%d.png
+    run 0 "$vqz" encode --lossless -o n.vqz n%d.png
+    ff -framerate 25 -i n%d.png -f rawvideo want.raw
+    run 0 "$vqz" decode -o n.nut n.vqz
+    ffmpeg -nostdin -v fatal -y -i n.nut -fps_mode passthrough -f rawvideo got.raw || bad "$format: ffmpeg does not read NUT"
+    same want.raw got.raw
+    "$vqz" decode --format nut - <n.vqz 2>err | ffprobe -v error -show_entries stream=pix_fmt,time_base:packet=pts -of compact=p=0:nk=1 - >probe 2>>err
+    [ "$(tr '\n' ' ' <probe)" = "0 1 2 $format|1/25 " ] || bad "$format: ffprobe says $(cat probe err)"
+    "$vqz" decode - <n.vqz | head -c 9 >kind
+    case $format:$(tr '\0' ' ' <kind) in gray:YUV4MPEG2 | rgb24:YUV4MPEG2 | ya8:nut/multi | rgba:nut/multi) ;; *) bad "$format: $(cat kind) in a pipe" ;; esac
+done
+"$vqz" encode - <n1.png | "$vqz" decode - | head -c 4 | cmp -s - <(head -c 4 n1.png) || bad "one frame in a pipe is not PNG"
+
 # ---- pipes: y4m both ways, and PPM, which stays RGB
 run 0 "$vqz" encode -q 60 --fps 30000/1001 -o film.vqz in%d.ppm
 "$vqz" decode --format y4m - <film.vqz 2>err | ffmpeg -v error -i - -f framecrc crc 2>>err || bad "y4m to ffmpeg: $(cat err)"
