@@ -114,6 +114,7 @@ static void begin_frame(vqz_decoder *d, const vqz_event *ev) {
     d->head.pixel_hash = f->pixel_hash;
     d->head.residual = f->residual;
     d->collect = d->refined = d->deliver = d->tiles_met = 0;
+    d->made = false;
     d->held.kind = VQZ_EV_NONE;
     for (uint32_t i = 0; d->laid_out && i < d->grid.nx; i++)
         for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.size = 0;

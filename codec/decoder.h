@@ -20,7 +20,9 @@ typedef struct part {
 typedef struct tile {
     part layer[3];                           /* by vqz_tile_layer */
     part pixels[VQZ_ROWS_HELD];              /* of the latents' payload: the section with pixels as they are, where it has one, until its row is made */
-    vqz_status status;                       /* of the row that was decoded or delivered last */
+    vqz_status decoded;                      /* of the row whose latents came last */
+    vqz_error why;                           /* and if that failed */
+    vqz_status status;                       /* of the row whose pixels came last */
     vqz_error error;
 } tile;
 
@@ -62,7 +64,8 @@ struct vqz_decoder {
     vqz_status frame_status;                 /* VQZ_OK while it can be delivered, VQZ_END: has been, else why not */
     bool frame_read, has_pixel_hash;         /* all of it has been read */
     uint32_t tiles_met;                      /* TILE chunks of it */
-    uint32_t collect, refined, deliver;      /* tile rows: being collected, first without all residuals, next to be synthesised */
+    uint32_t collect, refined, deliver;      /* tile rows: being collected, first without all residuals, next to be delivered */
+    bool made;                               /* that one's pixels are there */
     vqz_event held;                          /* a TILE event whose row's turn may not have come; kind NONE: none */
     vqz_buffer held_payload;                 /* its own copy: the caller may send more bytes before its turn */
     uint64_t pixel_hash;
@@ -73,7 +76,8 @@ struct vqz_decoder {
 /* Sizes only: nothing of the picture's size is allocated before this has been held against the limit. */
 vqz_status vqz_decoder_plan(vqz_decoder *d);
 vqz_status vqz_decoder_allocate(vqz_decoder *d);
-/* Decodes alpha and latents of the row that is being collected: all that will come is there. */
+/* Decodes alpha and latents of the row that is being collected: all that will come is there. Without residuals, which come later, the row above
+ * gets its pixels along the way. */
 vqz_status vqz_decoder_finish_row(vqz_decoder *d);
 /* Samples of the next row to be delivered. */
 vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band);

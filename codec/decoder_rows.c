@@ -99,22 +99,22 @@ static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *wor
     pixels->payload.size = 0;
     pixels->offset = t->layer[VQZ_LAYER_LATENT].offset;
     if (plane) {
-        vqz_status s = alpha->size ? vqz_alpha_decode(&d->mem, alpha->data, alpha->size, plane + x, (ptrdiff_t)d->head.width, 1, w, h, &t->error) : VQZ_ERR_CORRUPT;
+        vqz_status s = alpha->size ? vqz_alpha_decode(&d->mem, alpha->data, alpha->size, plane + x, (ptrdiff_t)d->head.width, 1, w, h, &t->why) : VQZ_ERR_CORRUPT;
         if (s != VQZ_OK) return s;
     }
     if (!latent->size) return VQZ_ERR_CORRUPT;
     vqz_tile_parts parts;
-    VQZ_TRY(vqz_tile_split(&parts, latent->data, latent->size, &t->error));
-    if (parts.pixels) VQZ_TRY(vqz_buffer_append(&pixels->payload, parts.pixels, parts.pixels_size, &t->error));
+    VQZ_TRY(vqz_tile_split(&parts, latent->data, latent->size, &t->why));
+    if (parts.pixels) VQZ_TRY(vqz_buffer_append(&pixels->payload, parts.pixels, parts.pixels_size, &t->why));
     if (!parts.latents) {
         zero_latents(d, tx, w, h);
         return VQZ_OK;
     }
     vqz_prior prior;
     size_t bytes = 0;
-    VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, NULL, &t->error));
-    if (bytes > d->work_bytes) return vqz_fail(&t->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", w, h);
-    return vqz_latent_decode(&prior, parts.latents, parts.latents_size, &latents, d->settings.verify != 0, NULL, &t->error);
+    VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, NULL, &t->why));
+    if (bytes > d->work_bytes) return vqz_fail(&t->why, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", w, h);
+    return vqz_latent_decode(&prior, parts.latents, parts.latents_size, &latents, d->settings.verify != 0, NULL, &t->why);
 }
 
 /* A tile that is not there: zero latents, opaque. */
@@ -130,26 +130,10 @@ static void blank_tile(vqz_decoder *d, uint32_t tx) {
 static void run_decode(void *arg, size_t tx, unsigned worker) {
     vqz_decoder *d = arg;
     tile *t = &d->tiles[tx];
-    t->error = (vqz_error){.offset = VQZ_NO_OFFSET};
-    t->status = decode_tile(d, t, (uint32_t)tx, d->work[worker]);
-}
-
-vqz_status vqz_decoder_finish_row(vqz_decoder *d) {
-    tile_row *row = &d->rows[d->collect % VQZ_ROWS_HELD];
-    vqz_pool_run(d->pool, d->grid.nx, run_decode, d);
-    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
-        tile *t = &d->tiles[tx];
-        row->ok[tx] = t->status == VQZ_OK;
-        if (!row->ok[tx] && !d->settings.partial) {
-            d->error = t->error;
-            d->error.offset = t->layer[VQZ_LAYER_LATENT].offset;
-            return t->status;
-        }
-        if (!row->ok[tx]) blank_tile(d, tx);
-        t->layer[VQZ_LAYER_LATENT].payload.size = t->layer[VQZ_LAYER_ALPHA].payload.size = 0;
-    }
-    d->collect++;
-    return VQZ_OK;
+    t->why = (vqz_error){.offset = VQZ_NO_OFFSET};
+    t->decoded = decode_tile(d, t, (uint32_t)tx, d->work[worker]);
+    d->rows[d->collect % VQZ_ROWS_HELD].ok[tx] = t->decoded == VQZ_OK;
+    if (t->decoded != VQZ_OK && d->settings.partial) blank_tile(d, (uint32_t)tx);
 }
 
 /* ---- pixels ----------------------------------------------------------------------------------- */
@@ -195,6 +179,36 @@ static void run_finish(void *arg, size_t tx, unsigned worker) {
     t->status = finish_tile(d, t, (uint32_t)tx, d->work[worker]);
 }
 
+/* The collected row's latents, then the pixels of the row above, which depend on those of three tiles below. */
+static void run_both(void *arg, size_t i, unsigned worker) {
+    vqz_decoder *d = arg;
+    const size_t nx = d->grid.nx, tx = i - nx;
+    if (i < nx) {
+        run_decode(d, i, worker);
+        return;
+    }
+    for (size_t below = tx ? tx - 1 : 0; below <= tx + 1 && below < nx; below++) vqz_pool_wait(d->pool, below);
+    run_finish(d, tx, worker);
+}
+
+vqz_status vqz_decoder_finish_row(vqz_decoder *d) {
+    const bool both = !d->head.residual && d->collect == d->deliver + 1;
+    if (both) vqz_pool_run(d->pool, 2 * (size_t)d->grid.nx, run_both, d);
+    else vqz_pool_run(d->pool, d->grid.nx, run_decode, d);
+    d->made = both;
+    for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
+        tile *t = &d->tiles[tx];
+        if (t->decoded != VQZ_OK && !d->settings.partial) {
+            d->error = t->why;
+            d->error.offset = t->layer[VQZ_LAYER_LATENT].offset;
+            return t->decoded;
+        }
+        t->layer[VQZ_LAYER_LATENT].payload.size = t->layer[VQZ_LAYER_ALPHA].payload.size = 0;
+    }
+    d->collect++;
+    return VQZ_OK;
+}
+
 /* Tiles of the row that are missing, in part or as a whole, or touch one without latents. */
 static uint32_t count_unverified(const vqz_decoder *d) {
     uint32_t bad = 0;
@@ -210,7 +224,8 @@ static uint32_t count_unverified(const vqz_decoder *d) {
 vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, 0, d->deliver, &x, &y, &w, &h);
-    vqz_pool_run(d->pool, d->grid.nx, run_finish, d);
+    if (!d->made) vqz_pool_run(d->pool, d->grid.nx, run_finish, d);
+    d->made = false;
     for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
         tile *t = &d->tiles[tx];
         if (t->status != VQZ_OK && !d->settings.partial) {

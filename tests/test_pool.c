@@ -43,6 +43,42 @@ static void every_job_once(void **state) {
         }
 }
 
+/* What each iteration finds of the ones it waits for. */
+typedef struct chain {
+    vqz_pool *pool;
+    atomic_int made[JOBS];
+    atomic_int early;
+} chain;
+
+static void link_job(void *arg, size_t i, unsigned worker) {
+    chain *c = arg;
+    (void)worker;
+    for (size_t k = i < 3 ? 0 : i - 3; k < i; k++) {
+        vqz_pool_wait(c->pool, k);
+        if (!c->made[k]) atomic_fetch_add(&c->early, 1);
+    }
+    for (volatile unsigned spin = 0; spin < i % 7 * 300; spin++) {}
+    atomic_fetch_add(&c->made[i], 1);
+}
+
+/* Iterations that depend on those before them. */
+static void waiting(void **state) {
+    (void)state;
+    for (unsigned threads = 1; threads <= WORKERS; threads++) {
+        vqz_memory mem;
+        static chain c;
+        vqz_memory_init(&mem, 1 << 20);
+        c = (chain){0};
+        assert_int_equal(vqz_pool_create(&c.pool, &mem, threads, 100, NULL), VQZ_OK);
+        for (int loop = 1; loop <= 5; loop++) {
+            vqz_pool_run(c.pool, JOBS, link_job, &c);
+            for (size_t i = 0; i < JOBS; i++) assert_int_equal(atomic_exchange(&c.made[i], 0), 1);
+        }
+        assert_int_equal(c.early, 0);
+        vqz_pool_free(c.pool);
+    }
+}
+
 static void default_size(void **state) {
     (void)state;
     vqz_memory mem;
@@ -82,6 +118,6 @@ static void arena(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_job_once), cmocka_unit_test(default_size), cmocka_unit_test(arena)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_job_once), cmocka_unit_test(waiting), cmocka_unit_test(default_size), cmocka_unit_test(arena)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
