@@ -19,6 +19,7 @@ static const struct { const char *name, *text; } names[] = {
     [VQZ_ERR_MODEL_INVALID] = {"VQZ_ERR_MODEL_INVALID", "the model file is invalid"},
     [VQZ_ERR_UNSUPPORTED] = {"VQZ_ERR_UNSUPPORTED", "not supported by this build"},
     [VQZ_ERR_INTERNAL] = {"VQZ_ERR_INTERNAL", "internal error"},
+    [VQZ_ERR_DEVICE] = {"VQZ_ERR_DEVICE", "the GPU cannot do it"},
 };
 #define COUNT (sizeof names / sizeof *names)
 

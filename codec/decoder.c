@@ -19,7 +19,8 @@ vqz_status vqz_decoder_open(vqz_decoder **out, const vqz_settings *settings, vqz
     vqz_decoder *d = p;
     d->mem = mem;
     d->settings = s;
-    d->held_payload.mem = &d->mem;
+    d->held_payload.mem = d->kept.bytes.mem = &d->mem;
+    if (s.device) vqz_device_ref(s.device);
     vqz_status status = vqz_demux_create(&d->demux, &d->mem, s.max_pixels, error);
     if (status != VQZ_OK) {
         vqz_decoder_close(d);
@@ -37,6 +38,11 @@ void vqz_decoder_close(vqz_decoder *d) {
             vqz_buffer_free(&d->tiles[i].pixels[k].payload);
         }
     vqz_buffer_free(&d->held_payload);
+    vqz_decoder_keep_none(d);
+    vqz_free(&d->mem, d->kept.tile);
+    vqz_free(&d->mem, d->kept.samples);
+    vqz_buffer_free(&d->kept.bytes);
+    vqz_device_unref(d->settings.device);
     vqz_pool_free(d->pool);
     vqz_free(&d->mem, d->block);
     vqz_demux_free(d->demux);
@@ -116,6 +122,7 @@ static void begin_frame(vqz_decoder *d, const vqz_event *ev) {
     d->collect = d->refined = d->deliver = d->tiles_met = 0;
     d->made = false;
     d->held.kind = VQZ_EV_NONE;
+    vqz_decoder_keep_none(d);
     for (uint32_t i = 0; d->laid_out && i < d->grid.nx; i++)
         for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.size = 0;
     XXH64_reset(&d->hash, 0);
@@ -127,10 +134,12 @@ static void take_damage(vqz_decoder *d, const vqz_event *ev) {
     if (d->at == NO_FRAME || d->frame_read) begin_frame(d, ev);
     if (d->at != OVER) d->frame.status = d->frame_status = ev->error->status;
     d->frame_read = true;
+    vqz_decoder_keep_end(d);
 }
 
 static vqz_status take_frame_end(vqz_decoder *d, const vqz_event *ev) {
     d->frame_read = true;
+    vqz_decoder_keep_end(d);
     d->has_pixel_hash = ev->has_pixel_hash;
     d->pixel_hash = ev->pixel_hash;
     if (d->at == OVER) return VQZ_OK;
@@ -144,6 +153,7 @@ static vqz_status take_frame_end(vqz_decoder *d, const vqz_event *ev) {
 /* One event of the demuxer. */
 static vqz_status step(vqz_decoder *d) {
     vqz_event ev;
+    bool kept;
     vqz_status s = vqz_demux_next(d->demux, &ev, d->settings.partial != 0, &d->error);
     if (s != VQZ_OK) return s;
     switch (ev.kind) {
@@ -153,6 +163,8 @@ static vqz_status step(vqz_decoder *d) {
         d->tiles_met++;
         if (d->at == OVER) break;
         if (!d->laid_out) VQZ_TRY(vqz_decoder_allocate(d));
+        VQZ_TRY(vqz_decoder_keep(d, &ev, &kept));
+        if (kept) break;
         d->held = ev;
         d->held_payload.size = 0;
         VQZ_TRY(vqz_buffer_append(&d->held_payload, ev.tile.payload, ev.tile.size, &d->error));
@@ -213,8 +225,17 @@ static vqz_status check_pixels(vqz_decoder *d) {
 static vqz_status next_band(vqz_decoder *d, vqz_band *band) {
     for (;;) {
         vqz_status s;
-        if (row_ready(d)) return vqz_decoder_deliver_row(d, band);
-        if (d->held.kind == VQZ_EV_TILE) s = use_held(d);
+        if (d->kept.state == ON_DEVICE && d->deliver < d->grid.ny) {
+            s = vqz_decoder_device_row(d, band);
+            if (s != VQZ_AGAIN) return s;
+            continue;
+        }
+        if (row_ready(d)) {
+            s = vqz_decoder_deliver_row(d, band);
+            if (s != VQZ_OK || d->deliver > d->kept.shown) return s;
+            continue;
+        }
+        if (d->held.kind == VQZ_EV_TILE || vqz_decoder_replay(d)) s = use_held(d);
         else if (d->frame_status != VQZ_OK) return d->frame_status;
         else if (d->frame_read && d->deliver == d->grid.ny) return check_pixels(d);
         else if (d->frame_read) s = finish(d);                   /* partial: the rest of the picture is blank */

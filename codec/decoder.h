@@ -1,8 +1,10 @@
-/* The decoder's state, shared by decoder.c (what comes when) and decoder_rows.c (tile rows: memory, latents, pixels). */
+/* The decoder's state, shared by decoder.c (what comes when), decoder_rows.c (tile rows: memory, latents, pixels) and decoder_device.c (frames on a GPU). */
 #ifndef VQZ_CODEC_DECODER_H
 #define VQZ_CODEC_DECODER_H
 #include "base/pool.h"
+#include "codec/device.h"
 #include "codec/reconstruct.h"
+#include "codec/residual.h"
 #include "format/buffer.h"
 #include "format/format.h"
 #define XXH_STATIC_LINKING_ONLY
@@ -31,6 +33,22 @@ typedef struct tile_row {
     uint8_t *alpha;
     bool *ok;                                /* [grid.nx]: decoded */
 } tile_row;
+
+/* The tiles of a frame that is for a GPU, until all are there; then it has them, or they go the processor's way as if they came now. */
+typedef struct kept_tile {
+    size_t at, size;                         /* of the payload in `bytes`; size 0: not there */
+    uint64_t offset;                         /* of the chunk */
+} kept_tile;
+typedef struct kept_frame {
+    enum { NOT_KEPT, KEEPING, ON_DEVICE, REPLAYING } state;
+    kept_tile *tile;                         /* [3 layers][tiles], one allocation with `order` and `latents` */
+    uint32_t *order;                         /* places in `tile` as they came */
+    vqz_backend_payload *latents;            /* [tiles] */
+    uint32_t count, replayed;
+    vqz_buffer bytes;
+    uint8_t *samples;                        /* the GPU's */
+    uint32_t shown;                          /* tile rows that were delivered from these before the processor had to begin again */
+} kept_frame;
 
 struct vqz_decoder {
     vqz_memory mem;
@@ -70,6 +88,7 @@ struct vqz_decoder {
     vqz_buffer held_payload;                 /* its own copy: the caller may send more bytes before its turn */
     uint64_t pixel_hash;
     XXH64_state_t hash;
+    kept_frame kept;
 };
 
 /* decoder_rows.c */
@@ -81,4 +100,19 @@ vqz_status vqz_decoder_allocate(vqz_decoder *d);
 vqz_status vqz_decoder_finish_row(vqz_decoder *d);
 /* Samples of the next row to be delivered. */
 vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band);
+/* A worker's memory for the pixels of a tile. */
+vqz_status vqz_decoder_work(const vqz_decoder *d, uint8_t *work, uint32_t h, uint32_t w, vqz_synthesis *s, vqz_residual *residual, vqz_error *e);
+/* The row that is delivered next has become `band`. */
+void vqz_decoder_delivered(vqz_decoder *d, vqz_band *band);
+
+/* decoder_device.c */
+void vqz_decoder_keep_none(vqz_decoder *d);      /* a frame begins, or the decoder ends */
+/* A TILE of the present frame. *taken: it is kept. */
+vqz_status vqz_decoder_keep(vqz_decoder *d, const vqz_event *ev, bool *taken);
+/* No more of the frame will come. */
+void vqz_decoder_keep_end(vqz_decoder *d);
+/* The next kept tile, now held; false: there is none, or the GPU has them. */
+bool vqz_decoder_replay(vqz_decoder *d);
+/* With kept.state ON_DEVICE: the next row, or VQZ_AGAIN: the processor has to do it. */
+vqz_status vqz_decoder_device_row(vqz_decoder *d, vqz_band *band);
 #endif

@@ -153,15 +153,20 @@ static vqz_status make_tile(vqz_decoder *d, tile *t, uint32_t tx, vqz_synthesis 
     return status;
 }
 
+vqz_status vqz_decoder_work(const vqz_decoder *d, uint8_t *work, uint32_t h, uint32_t w, vqz_synthesis *s, vqz_residual *residual, vqz_error *e) {
+    size_t bytes = 0;
+    return layout_work(d, work, &bytes, h, w, NULL, s, residual, e);
+}
+
 static vqz_status finish_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, tx, d->deliver, &x, &y, &w, &h);
     const part *residuals = &t->layer[VQZ_LAYER_RESIDUAL];
     vqz_synthesis s;
     vqz_residual residual;
-    size_t bytes = 0, wide = (size_t)d->head.width * d->head.layout;
+    size_t wide = (size_t)d->head.width * d->head.layout;
     vqz_samples samples = {d->pixels.band + (size_t)x * d->head.layout, wide, d->head.layout};
-    VQZ_TRY(layout_work(d, work, &bytes, h, w, NULL, &s, &residual, &t->error));
+    VQZ_TRY(vqz_decoder_work(d, work, h, w, &s, &residual, &t->error));
     VQZ_TRY(make_tile(d, t, tx, &s, samples, w, h));
     if (!d->head.residual || !d->rows[d->deliver % VQZ_ROWS_HELD].ok[tx]) return VQZ_OK;     /* nothing that residuals could refer to */
     vqz_status status = VQZ_ERR_CORRUPT;
@@ -221,6 +226,12 @@ static uint32_t count_unverified(const vqz_decoder *d) {
     return bad;
 }
 
+void vqz_decoder_delivered(vqz_decoder *d, vqz_band *band) {
+    const bool again = d->kept.state == REPLAYING && d->deliver < d->kept.shown;
+    if (d->head.pixel_hash && d->settings.verify && !again) XXH64_update(&d->hash, band->pixels, (size_t)band->stride * band->rows);
+    d->deliver++;
+}
+
 vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band) {
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, 0, d->deliver, &x, &y, &w, &h);
@@ -234,10 +245,8 @@ vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band) {
         }
         t->layer[VQZ_LAYER_RESIDUAL].payload.size = 0;
     }
-    size_t row = (size_t)d->head.width * d->head.layout;
-    *band = (vqz_band){d->pixels.band, (ptrdiff_t)row, y, h, count_unverified(d)};
-    if (d->head.pixel_hash && d->settings.verify) XXH64_update(&d->hash, d->pixels.band, row * h);
-    d->deliver++;
+    *band = (vqz_band){d->pixels.band, (ptrdiff_t)d->head.width * d->head.layout, y, h, count_unverified(d)};
+    vqz_decoder_delivered(d, band);
     return VQZ_OK;
 }
 

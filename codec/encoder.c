@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "codec/alpha.h"
 #include "codec/colour.h"
+#include "codec/device.h"
 #include "codec/latent.h"
 #include "codec/masking.h"
 #include "codec/reconstruct.h"
@@ -61,7 +62,9 @@ struct vqz_encoder {
     vqz_recon pixels;                  /* laid out where there are residuals */
     vqz_pool *pool;
     worker *workers;
-    tile_result *results;                    /* [grid.nx] */
+    bool whole;                              /* the frame is for a GPU: all its rows are held, and a result for each tile */
+    tile_result *results;                    /* [result_count] */
+    uint8_t *synthesised;                    /* with residuals, the GPU's; NULL: not yet */
     uint8_t *rgb, *alpha;                    /* rows first .. next - 1 */
     uint32_t first, next, capacity;          /* rows held from, rows received, room */
     void *block;                             /* the allocation behind all of these */
@@ -75,17 +78,29 @@ static vqz_status fail(vqz_encoder *enc, vqz_status s) {
     return enc->error.status = s;
 }
 
+static bool for_device(const vqz_encoder *enc) { return enc->settings.device && !enc->settings.lossless && !enc->rounds; }
+static size_t result_count(const vqz_encoder *enc) { return (size_t)enc->grid.nx * (for_device(enc) ? enc->grid.ny : 1); }
+/* Of a row of tiles. */
+static tile_result *results_of(const vqz_encoder *enc, uint32_t row) { return enc->results + (enc->whole ? (size_t)row * enc->grid.nx : 0); }
+
+static void drop_results(vqz_encoder *enc) {
+    for (size_t i = 0; enc->results && i < result_count(enc); i++) {
+        tile_result *r = &enc->results[i];
+        vqz_free(&enc->mem, r->latent);
+        vqz_free(&enc->mem, r->alpha);
+        vqz_free(&enc->mem, r->residual);
+        vqz_free(&enc->mem, r->mask[0]);
+        vqz_free(&enc->mem, r->mask[1]);
+        *r = (tile_result){0};
+    }
+    vqz_free(&enc->mem, enc->synthesised);
+    enc->synthesised = NULL;
+}
+
 static void end_picture(vqz_encoder *enc) {
     if (enc->workers)
         for (unsigned i = 0; i < vqz_pool_size(enc->pool); i++) vqz_rans_enc_free(&enc->workers[i].rans);
-    if (enc->results)
-        for (uint32_t i = 0; i < enc->grid.nx; i++) {
-            vqz_free(&enc->mem, enc->results[i].latent);
-            vqz_free(&enc->mem, enc->results[i].alpha);
-            vqz_free(&enc->mem, enc->results[i].residual);
-            vqz_free(&enc->mem, enc->results[i].mask[0]);
-            vqz_free(&enc->mem, enc->results[i].mask[1]);
-        }
+    drop_results(enc);
     vqz_pool_free(enc->pool);
     vqz_decoder_close(enc->check);
     vqz_free(&enc->mem, enc->block);
@@ -111,12 +126,15 @@ vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz
     enc->mem = mem;
     enc->settings = s;
     enc->pending.mem = &enc->mem;
+    if (s.device) vqz_device_ref(s.device);
     vqz_status status = VQZ_OK;
     if (model) vqz_model_ref(enc->model = model);
     else status = vqz_model_builtin(&enc->model, 0, error);
     enc->rounds = vqz_refine_rounds(s.effort);
     enc->correct = s.effort >= CORRECT_EFFORT && quality_x16(&s) >= CORRECT_QUALITY_X16;
     if (s.lossless) enc->rounds = 0;
+    if (enc->rounds && s.device && !vqz_device_is_optional(s.device))
+        status = vqz_fail(error, VQZ_ERR_UNSUPPORTED, VQZ_NO_OFFSET, "settings: effort %d searches on the processor, with a GPU there are efforts up to 4", s.effort);
     bool synthesis = enc->correct || enc->rounds || vqz_residual_target(quality_x16(&s));
     unsigned roles = VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | (synthesis ? VQZ_NETS_SYNTHESIS : 0);
     if (status == VQZ_OK && !s.lossless) status = vqz_model_nets(enc->model, vqz_kernels_get(s.cpu), roles, &enc->nets, error);
@@ -137,6 +155,7 @@ void vqz_encoder_close(vqz_encoder *enc) {
     vqz_buffer_free(&enc->pending);
     vqz_refiner_close(&enc->refiner, &enc->mem);
     vqz_model_unref(enc->model);
+    vqz_device_unref(enc->settings.device);
     vqz_memory mem = enc->mem;
     vqz_free(&mem, enc);
 }
@@ -188,7 +207,7 @@ static vqz_status layout_residual(vqz_encoder *enc, vqz_arena *a, uint32_t h, ui
 static vqz_status layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_bytes) {
     unsigned n = vqz_pool_size(enc->pool);
     VQZ_TAKE(a, enc->workers, n);
-    VQZ_TAKE(a, enc->results, enc->grid.nx);
+    VQZ_TAKE(a, enc->results, result_count(enc));
     if (enc->nets) vqz_quantizer_layout(&enc->quantizer, enc->model, enc->nets->kernels, a);
     VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
     if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
@@ -213,7 +232,7 @@ static vqz_status plan(vqz_encoder *enc, vqz_error *e) {
     vqz_residual r;
     VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, enc->settings.threads, enc->grid.nx, e));
     uint32_t h = enc->pixels.max_h, w = enc->pixels.max_w, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
-    enc->capacity = rows < enc->head.height ? rows : enc->head.height;
+    enc->capacity = rows < enc->head.height && !for_device(enc) ? rows : enc->head.height;
     if (!enc->settings.lossless) VQZ_TRY(layout_tile(enc, &tile, h, w, &an, &prior, &y, &s, &refine, e));
     if (enc->head.residual) VQZ_TRY(layout_residual(enc, &residual, h, w, &s, &r, e));
     tile.overflow |= residual.overflow;
@@ -263,6 +282,7 @@ static void begin_frame(vqz_encoder *enc) {
     enc->tile_row = enc->residual_row = enc->first = enc->next = 0;
     XXH64_reset(&enc->hash, 0);
     enc->state = ROWS;
+    enc->whole = for_device(enc);
 }
 
 static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, const vqz_timing *timing, vqz_error *e) {
@@ -405,6 +425,7 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     vqz_grid_rect(&enc->head, tx, enc->tile_row, &s.x, &s.y, &s.width, &s.height);
     const vqz_latents kept = enc->head.residual ? vqz_recon_latents(&enc->pixels, tx, enc->tile_row) : (vqz_latents){0};
     VQZ_TRY(encode_alpha(enc, s.x, s.y, s.width, s.height, r));
+    if (enc->whole) return VQZ_OK;           /* the GPU has */
     return encode_latents(enc, w, &s, kept.data ? &kept : NULL, &enc->mem, &r->latent, &r->latent_size, &r->error);
 }
 
@@ -455,7 +476,7 @@ static vqz_status consider_pixels(vqz_encoder *enc, worker *w, uint32_t tx, tile
     VQZ_TRY(vqz_screen_encode(&t, &r->latent, &r->latent_size, &mask, &r->error));
     if (!enc->head.residual) vqz_free(&enc->mem, mask);
     else *kept = mask;
-    if (!enc->head.residual || !mask) return VQZ_OK;
+    if (!enc->head.residual || !mask || enc->whole) return VQZ_OK;
     const vqz_latents latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
     return vqz_screen_latents(&t, r->latent, r->latent_size, &latents, &r->error);
 }
@@ -463,7 +484,7 @@ static vqz_status consider_pixels(vqz_encoder *enc, worker *w, uint32_t tx, tile
 static void run_tile(void *arg, size_t tx, unsigned number) {
     vqz_encoder *enc = arg;
     worker *w = &enc->workers[number];
-    tile_result *r = &enc->results[tx];
+    tile_result *r = &results_of(enc, enc->tile_row)[tx];
     r->status = (enc->settings.lossless ? encode_exact : encode_tile)(enc, w, (uint32_t)tx, r);
     if (r->status == VQZ_OK && !enc->settings.lossless) r->status = consider_pixels(enc, w, (uint32_t)tx, r);
 }
@@ -476,30 +497,31 @@ static vqz_status encode_residual(vqz_encoder *enc, worker *w, uint32_t tx, tile
     vqz_arena a = {.base = w->arena.base};
     VQZ_TRY(layout_residual(enc, &a, height, width, &s, &residual, &r->error));
     if (a.used > w->capacity) return vqz_fail(&r->error, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", width, height);
-    vqz_recon_tile(&enc->pixels, &s, tx, enc->residual_row, NULL);
+    if (!enc->synthesised) vqz_recon_tile(&enc->pixels, &s, tx, enc->residual_row, NULL);
     size_t row = enc->head.width, layout = enc->head.layout, at = (y - enc->first) * row + x;
+    uint8_t *made = (enc->synthesised ? enc->synthesised + y * row * layout : enc->pixels.band) + x * layout;
     const uint8_t *mask = r->mask[enc->residual_row % 2];
     uint32_t target = enc->target;
     if (mask) {
-        const vqz_samples from = {enc->rgb + at * 3, row * 3, 3}, to = {enc->pixels.band + x * layout, row * layout, layout};
+        const vqz_samples from = {enc->rgb + at * 3, row * 3, 3}, to = {made, row * layout, layout};
         target = vqz_screen_show(mask, from, to, width, height, residual.colours, enc->alpha ? enc->alpha + at : NULL, row, target);
     }
-    vqz_residual_source src = {.original = {enc->rgb + at * 3, row * 3, 3}, .synthesised = {enc->pixels.band + x * layout, row * layout, layout},
+    vqz_residual_source src = {.original = {enc->rgb + at * 3, row * 3, 3}, .synthesised = {made, row * layout, layout},
                                .alpha = enc->alpha ? enc->alpha + at : NULL, .alpha_stride = row};
     return vqz_residual_encode(&residual, &w->rans, &src, height, target, &r->residual, &r->residual_size, &r->error);
 }
 
 static void run_residual(void *arg, size_t tx, unsigned number) {
     vqz_encoder *enc = arg;
-    tile_result *r = &enc->results[tx];
+    tile_result *r = &results_of(enc, enc->residual_row)[tx];
     r->status = encode_residual(enc, &enc->workers[number], (uint32_t)tx, r);
 }
 
 /* The residuals of a tile row, whose latents and those of its neighbours are final. */
 static vqz_status write_residuals(vqz_encoder *enc, vqz_error *e) {
-    vqz_pool_run(enc->pool, enc->grid.nx, run_residual, enc);
+    if (!enc->whole) vqz_pool_run(enc->pool, enc->grid.nx, run_residual, enc);
     for (uint32_t tx = 0; tx < enc->grid.nx; tx++) {
-        tile_result *r = &enc->results[tx];
+        tile_result *r = &results_of(enc, enc->residual_row)[tx];
         if (r->status != VQZ_OK) {
             *e = r->error;
             return r->status;
@@ -514,7 +536,7 @@ static vqz_status write_residuals(vqz_encoder *enc, vqz_error *e) {
 }
 
 static vqz_status write_tile(vqz_encoder *enc, uint32_t tx, vqz_error *e) {
-    tile_result *r = &enc->results[tx];
+    tile_result *r = &results_of(enc, enc->tile_row)[tx];
     if (r->status != VQZ_OK) {
         *e = r->error;
         return r->status;
@@ -541,7 +563,7 @@ static void rows_of(const vqz_encoder *enc, uint32_t ty, uint32_t *from, uint32_
 }
 
 static vqz_status encode_tile_row(vqz_encoder *enc, vqz_error *e) {
-    vqz_pool_run(enc->pool, enc->grid.nx, run_tile, enc);
+    if (!enc->whole) vqz_pool_run(enc->pool, enc->grid.nx, run_tile, enc);
     for (uint32_t tx = 0; tx < enc->grid.nx; tx++) VQZ_TRY(write_tile(enc, tx, e));
     bool last = ++enc->tile_row == enc->grid.ny;
     while (enc->head.residual && enc->residual_row + !last < enc->tile_row) VQZ_TRY(write_residuals(enc, e));
@@ -553,6 +575,7 @@ static vqz_status encode_tile_row(vqz_encoder *enc, vqz_error *e) {
         enc->state = enc->head.sequence ? BETWEEN : DONE;
         return drain(enc, e);
     }
+    if (enc->whole) return VQZ_OK;
     uint32_t from, to;
     rows_of(enc, enc->tile_row, &from, &to);
     size_t row = enc->head.width, drop = from - enc->first, keep = enc->next - from;
@@ -560,6 +583,53 @@ static vqz_status encode_tile_row(vqz_encoder *enc, vqz_error *e) {
     if (enc->alpha) memmove(enc->alpha, enc->alpha + drop * row, keep * row);
     enc->first = from;
     return VQZ_OK;
+}
+
+/* All tiles' results, nothing written yet. */
+static vqz_status encode_whole(vqz_encoder *enc, vqz_backend_payload *latents, uint8_t **payload, size_t *size, vqz_error *e) {
+    const uint32_t tiles = enc->grid.nx * enc->grid.ny;
+    const vqz_device_job job = {.head = &enc->head, .model = enc->model, .rgb = enc->rgb, .level = enc->level, .lambda = enc->lambda, .unit = enc->unit, .correct = enc->correct};
+    VQZ_TRY(vqz_device_encode(enc->settings.device, &job, &enc->mem, enc->pool, payload, size, e));
+    for (uint32_t i = 0; i < tiles; i++) {
+        enc->results[i].latent = payload[i];
+        enc->results[i].latent_size = size[i];
+    }
+    for (enc->tile_row = 0; enc->tile_row < enc->grid.ny; enc->tile_row++) vqz_pool_run(enc->pool, enc->grid.nx, run_tile, enc);
+    enc->tile_row = 0;
+    for (uint32_t i = 0; i < tiles; i++)
+        if (enc->results[i].status != VQZ_OK) {
+            *e = enc->results[i].error;
+            return enc->results[i].status;
+        }
+    if (!enc->head.residual) return VQZ_OK;
+    void *samples = enc->synthesised;
+    for (uint32_t i = 0; i < tiles; i++) {
+        vqz_tile_parts parts;
+        VQZ_TRY(vqz_tile_split(&parts, enc->results[i].latent, enc->results[i].latent_size, e));
+        latents[i] = (vqz_backend_payload){parts.latents, parts.latents_size};
+    }
+    if (!samples) VQZ_TRY(vqz_alloc(&enc->mem, &samples, (size_t)enc->head.width * enc->head.height, enc->head.layout, e));
+    enc->synthesised = samples;
+    VQZ_TRY(vqz_device_decode(enc->settings.device, enc->model, &enc->mem, &enc->head, latents, false, samples, e));
+    for (; enc->residual_row < enc->grid.ny; enc->residual_row++) vqz_pool_run(enc->pool, enc->grid.nx, run_residual, enc);
+    enc->residual_row = 0;
+    return VQZ_OK;
+}
+
+/* All rows are there. What does not work out on a GPU, the processor does from the beginning. */
+static vqz_status use_device(vqz_encoder *enc, vqz_error *e) {
+    const uint32_t tiles = enc->grid.nx * enc->grid.ny;
+    void *block;
+    VQZ_TRY(vqz_alloc(&enc->mem, &block, tiles, sizeof(vqz_backend_payload) + sizeof(uint8_t *) + sizeof(size_t), e));
+    vqz_backend_payload *latents = block;
+    uint8_t **payload = (uint8_t **)(void *)(latents + tiles);
+    const vqz_status s = encode_whole(enc, latents, payload, (size_t *)(void *)(payload + tiles), e);
+    vqz_free(&enc->mem, block);
+    if (s == VQZ_OK) return s;
+    drop_results(enc);
+    enc->whole = false;
+    enc->tile_row = enc->residual_row = 0;
+    return vqz_device_is_optional(enc->settings.device) ? VQZ_OK : s;
 }
 
 vqz_status vqz_encoder_send_rows(vqz_encoder *enc, const uint8_t *pixels, ptrdiff_t stride, uint32_t rows) {
@@ -574,6 +644,9 @@ vqz_status vqz_encoder_send_rows(vqz_encoder *enc, const uint8_t *pixels, ptrdif
         if (enc->settings.lossless) vqz_row_split(enc->head.layout, pixels, enc->head.width, to, alpha);
         else vqz_row_in(enc->head.layout, pixels, enc->head.width, enc->next > enc->first ? to - row * 3 : NULL, to, alpha);
         enc->next++;
+        if (enc->whole && enc->next < enc->head.height) continue;
+        const vqz_status used = enc->whole ? use_device(enc, &enc->error) : VQZ_OK;
+        if (used != VQZ_OK) return fail(enc, used);
         for (uint32_t from, last; enc->state == ROWS; ) {
             rows_of(enc, enc->tile_row, &from, &last);
             if (enc->next < last) break;

@@ -2,19 +2,19 @@
 #include <string.h>
 
 /* Parses the heads, and brings the streams of all tiles into one block, words at even places. */
-static vqz_status take_payloads(vqz_cu_decoding *d, const vqz_cu_payload *payload, void *queue, vqz_error *e) {
+static vqz_status take_payloads(vqz_cu_decoding *d, const vqz_backend_payload *payload, void *queue, vqz_error *e) {
     vqz_cu_prior *p = d->prior;
     const vqz_model *m = p->model->m;
     size_t bytes = 0, at = 0;
     void *block;
     for (unsigned k = 0; k < p->tiles; k++)
         if (vqz_add(bytes, payload[k].size, &bytes) || vqz_add(bytes, 2, &bytes)) bytes = SIZE_MAX - 2;
-    VQZ_TRY(vqz_alloc(p->mem, &d->host, bytes, 1, e));
+    VQZ_TRY(vqz_cu_room_for(&p->up, bytes, "the streams of a batch", e));
+    VQZ_TRY(vqz_cu_room_for(&p->streams, bytes, "the streams of a batch", e));
     VQZ_TRY(vqz_alloc(p->mem, &block, p->tiles, sizeof *d->hash, e));
     d->hash = block;
     VQZ_TRY(vqz_alloc(p->mem, &block, p->tiles, sizeof *d->result, e));
     d->result = block;
-    VQZ_TRY(vqz_cu_check(vqz_cu_alloc(&d->streams, bytes), "the streams of a batch", e));
     for (unsigned k = 0; k < p->tiles; k++) {
         vqz_cu_tile *t = &p->tile[k];
         vqz_cu_result *r = &d->result[k];
@@ -34,20 +34,19 @@ static vqz_status take_payloads(vqz_cu_decoding *d, const vqz_cu_payload *payloa
         for (uint32_t i = 0; i < m->S; i++) t->bias[i] = good ? h.bias[i] : 0;
         t->nwords = good ? h.words : 0;
         t->nraw = good ? (uint32_t)(left - 2 * (size_t)h.words) : 0;
-        t->words = (const uint8_t *)d->streams + at;
+        t->words = (const uint8_t *)p->streams.p + at;
         t->raw = t->words + 2 * (size_t)t->nwords;
         d->hash[k] = good ? h.hash : 0;
         const size_t size = 2 * (size_t)t->nwords + t->nraw;
-        if (size) memcpy((uint8_t *)d->host + at, payload[k].data + in.pos, size);
+        if (size) memcpy((uint8_t *)p->up.p + at, payload[k].data + in.pos, size);
         at += (size + 1) & ~(size_t)1;
     }
-    VQZ_TRY(vqz_cu_check(vqz_cu_upload(d->streams, d->host, at, queue), "the streams of a batch", e));
+    VQZ_TRY(vqz_cu_check(vqz_cu_upload(p->streams.p, p->up.p, at, queue), "the streams of a batch", e));
     return vqz_cu_prior_upload(p, queue, e);
 }
 
-vqz_status vqz_cu_decode_start(vqz_cu_decoding *d, vqz_cu_prior *p, const vqz_cu_payload *payload, void *queue, vqz_error *e) {
-    *d = (vqz_cu_decoding){.prior = p};
-    VQZ_TRY(take_payloads(d, payload, queue, e));
+static vqz_status queue_decoding(const void *prior, void *queue, vqz_error *e) {
+    const vqz_cu_prior *p = prior;
     VQZ_TRY(vqz_cu_check(vqz_cu_decode_begin(&p->batch, queue), "decoding", e));
     VQZ_TRY(vqz_cu_check(vqz_cu_decode_steps(&p->batch, queue), "decoding", e));
     VQZ_TRY(vqz_cu_check(vqz_cu_decode_hyper(&p->batch, queue), "decoding", e));
@@ -60,6 +59,12 @@ vqz_status vqz_cu_decode_start(vqz_cu_decoding *d, vqz_cu_prior *p, const vqz_cu
         }
     VQZ_TRY(vqz_cu_check(vqz_cu_decode_end(&p->batch, queue), "decoding", e));
     return vqz_cu_check(vqz_cu_hash(&p->batch, queue), "hashing", e);
+}
+
+vqz_status vqz_cu_decode_start(vqz_cu_decoding *d, vqz_cu_prior *p, const vqz_backend_payload *payload, void *queue, vqz_error *e) {
+    *d = (vqz_cu_decoding){.prior = p};
+    VQZ_TRY(take_payloads(d, payload, queue, e));
+    return vqz_cu_queue_graph(&p->decoder, queue_decoding, p, queue, e);
 }
 
 /* The words of vqz_rans_dec_init and vqz_rans_dec_finish. */
@@ -84,8 +89,6 @@ vqz_status vqz_cu_decode_finish(vqz_cu_decoding *d, bool verify, void *queue, vq
 
 void vqz_cu_decode_free(vqz_cu_decoding *d) {
     if (!d->prior) return;
-    vqz_cu_free(d->streams);
-    vqz_free(d->prior->mem, d->host);
     vqz_free(d->prior->mem, d->hash);
     vqz_free(d->prior->mem, d->result);
     *d = (vqz_cu_decoding){0};

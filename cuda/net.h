@@ -5,7 +5,7 @@
 #include "cuda/launch.h"
 #include "cuda/runtime.h"
 
-/* VQZ_OK, or fills *e with what the device says. */
+/* VQZ_OK, or fills *e with what the device says: VQZ_ERR_MEMORY, or VQZ_ERR_DEVICE, then the device is lost to this process. */
 vqz_status vqz_cu_check(int error, const char *what, vqz_error *e);
 /* Uploads a host's block to device memory of its own. */
 vqz_status vqz_cu_place(void **device, const void *host, size_t bytes, const char *what, vqz_error *e);

@@ -6,7 +6,7 @@ enum { BLOCK_ALIGN = 256, OUT_OF_MEMORY = 2 };
 
 vqz_status vqz_cu_check(int error, const char *what, vqz_error *e) {
     if (!error) return VQZ_OK;
-    return vqz_fail(e, error == OUT_OF_MEMORY ? VQZ_ERR_MEMORY : VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "CUDA: %s: %s", what, vqz_cu_error_text(error));
+    return vqz_fail(e, error == OUT_OF_MEMORY ? VQZ_ERR_MEMORY : VQZ_ERR_DEVICE, VQZ_NO_OFFSET, "CUDA: %s: %s", what, vqz_cu_error_text(error));
 }
 
 vqz_status vqz_cu_place(void **device, const void *host, size_t bytes, const char *what, vqz_error *e) {

@@ -29,9 +29,10 @@ static vqz_cu_view tensor(vqz_arena *a, uint32_t h, uint32_t w, uint32_t channel
     return (vqz_cu_view){.data = vqz_take(a, (size_t)h * w, stride * element), .h = h, .w = w, .stride = stride};
 }
 
-static void lay_out(const vqz_cu_prior *p, vqz_arena *a, tensors *to) {
+static void lay_out(vqz_cu_prior *p, vqz_arena *a, tensors *to) {
     const vqz_model *m = p->model->m;
     const widths most = widest(m);
+    VQZ_TAKE(a, p->none, p->tiles);
     for (unsigned k = 0; k < p->tiles; k++) {
         vqz_cu_tile *t = &p->tile[k];
         const uint32_t n[2] = {vqz_cu_positions(t->h, t->w, 0), vqz_cu_positions(t->h, t->w, 1)};
@@ -119,9 +120,9 @@ vqz_status vqz_cu_prior_create(vqz_cu_prior **out, const vqz_cu_model *model, co
     *out = NULL;
     VQZ_TRY(vqz_alloc(mem, &block, 1, sizeof(vqz_cu_prior), e));
     vqz_cu_prior *p = block;
-    *p = (vqz_cu_prior){.model = model, .mem = mem, .tiles = ntiles};
+    *p = (vqz_cu_prior){.model = model, .mem = mem, .tiles = ntiles, .up.pinned = true, .down.pinned = true};
     void *tile = NULL;
-    vqz_status s = vqz_alloc(mem, &tile, ntiles, sizeof(vqz_cu_tile), e);
+    vqz_status s = vqz_cu_check(vqz_cu_pin(&tile, ntiles * sizeof(vqz_cu_tile)), "the tiles of a batch", e);
     p->tile = tile;
     for (unsigned k = 0; k < ntiles && s == VQZ_OK; k++) {
         const uint32_t h = tiles[k].h, w = tiles[k].w, zh = (h + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP, zw = (w + VQZ_HYPER_STEP - 1) / VQZ_HYPER_STEP;
@@ -152,7 +153,11 @@ void vqz_cu_prior_free(vqz_cu_prior *p) {
     }
     vqz_cu_free(p->memory);
     vqz_cu_free(p->batch.tile);
-    vqz_free(p->mem, p->tile);
+    vqz_cu_unpin(p->tile);
+    vqz_cu_graph_close(p->decoder);
+    vqz_cu_graph_close(p->encoder);
+    vqz_cu_room *const rooms[] = {&p->streams, &p->symbols, &p->up, &p->down};
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) vqz_cu_room_free(rooms[i]);
     vqz_free(p->mem, p);
 }
 
@@ -160,14 +165,14 @@ vqz_status vqz_cu_prior_upload(vqz_cu_prior *p, void *queue, vqz_error *e) {
     return vqz_cu_check(vqz_cu_upload(p->batch.tile, p->tile, p->tiles * sizeof *p->tile, queue), "tiles", e);
 }
 
-vqz_status vqz_cu_prior_hyper(vqz_cu_prior *p, void *queue, vqz_error *e) {
+vqz_status vqz_cu_prior_hyper(const vqz_cu_prior *p, void *queue, vqz_error *e) {
     const vqz_cu_hyper in = {.batch = p->batch, .out = vqz_cu_plan_tensor(&p->hyper, 0)}, out = {.batch = p->batch, .out = vqz_cu_plan_output(&p->hyper)};
     VQZ_TRY(vqz_cu_check(vqz_cu_hyper_features(&in, p->most_z, queue), "hyper features", e));
     VQZ_TRY(vqz_cu_plan_run(&p->hyper, NULL, queue, e));
     return vqz_cu_check(vqz_cu_hyper_crop(&out, p->most, queue), "hyper features", e);
 }
 
-vqz_status vqz_cu_prior_predict(vqz_cu_prior *p, uint32_t slice, unsigned pass, const uint32_t *only, void *queue, vqz_error *e) {
+vqz_status vqz_cu_prior_predict(const vqz_cu_prior *p, uint32_t slice, unsigned pass, const uint32_t *only, void *queue, vqz_error *e) {
     const vqz_model *m = p->model->m;
     const vqz_cu_slice *s = &p->slice[slice];
     vqz_cu_gather g = {.batch = p->batch, .pass = pass, .first = m->slice_start[slice], .channels = m->slice[slice],

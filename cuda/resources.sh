@@ -6,7 +6,7 @@ set -euo pipefail
 shopt -s nullglob
 logs=("$2"/*.ptxas)
 [ ${#logs[@]} -gt 0 ] || { echo "resources.sh: no logs of ptxas in $2" >&2; exit 1; }
-size=$(objdump -h "$2/libvqz_cuda.a" | awk '$2 == ".nv_fatbin" { print "0x" $3 }' | { sum=0; while read -r n; do sum=$((sum + n)); done; echo $sum; })
+size=$(objdump -h "$2/libvqz_cuda_parts.a" | awk '$2 == ".nv_fatbin" { print "0x" $3 }' | { sum=0; while read -r n; do sum=$((sum + n)); done; echo $sum; })
 echo "# What the kernels take"
 echo
 echo "Made by cuda/resources.sh, from what ptxas of $("$1" --version | sed -n 's/.*release \([0-9.]*\).*/nvcc \1/p') says: registers of a thread on each architecture, bytes of shared memory of a"

@@ -132,6 +132,7 @@ void vqz_cu_transform_free(vqz_cu_transform *t) {
     if (!t) return;
     vqz_cu_plan *const plans[] = {&t->scaled, &t->linear, &t->synthesis, &t->analysis_linear, &t->analysis, &t->seen, &t->hyper, &t->missing, &t->nothing};
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) vqz_cu_plan_free(plans[i]);
+    vqz_cu_graph_close(t->graph);
     vqz_cu_free(t->memory);
     vqz_cu_free(t->area);
     vqz_free(t->mem, t);
@@ -170,7 +171,8 @@ static vqz_status correct(const vqz_cu_transform *t, vqz_cu_pixels p, void *queu
     return vqz_cu_check(vqz_cu_correct(&p, t->most_tile, queue), "latents", e);
 }
 
-vqz_status vqz_cu_transform_run(const vqz_cu_transform *t, void *queue, vqz_error *e) {
+static vqz_status queue_transform(const void *transform, void *queue, vqz_error *e) {
+    const vqz_cu_transform *t = transform;
     vqz_cu_pixels p = {.area = t->area, .areas = t->areas, .latent_stride = t->model->tables.latent_stride};
     if (t->kind != VQZ_CU_SYNTHESIS) {
         VQZ_TRY(analyse(t, p, queue, e));
@@ -182,5 +184,7 @@ vqz_status vqz_cu_transform_run(const vqz_cu_transform *t, void *queue, vqz_erro
     p.first = vqz_cu_plan_output(&t->synthesis);
     return vqz_cu_check(vqz_cu_pixels_out(&p, t->most, queue), "pixels", e);
 }
+
+vqz_status vqz_cu_transform_run(vqz_cu_transform *t, void *queue, vqz_error *e) { return vqz_cu_queue_graph(&t->graph, queue_transform, t, queue, e); }
 
 const vqz_cu_view *vqz_cu_transform_hyper(const vqz_cu_transform *t) { return vqz_cu_plan_output(&t->hyper); }

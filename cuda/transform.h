@@ -1,6 +1,7 @@
 /* Pixels <-> latents for a batch of areas on the device, as codec/transform.h is that of one on the processor. */
 #ifndef VQZ_CUDA_TRANSFORM_H
 #define VQZ_CUDA_TRANSFORM_H
+#include "cuda/kept.h"
 #include "cuda/model.h"
 
 enum {
@@ -16,6 +17,7 @@ typedef struct vqz_cu_transform {
     uint32_t most, most_tile;                /* positions of the largest area, of the largest tile */
     vqz_cu_area *area;                       /* the device's */
     void *memory;                            /* the device's */
+    void *graph;
     vqz_cu_plan scaled, linear, synthesis;   /* LATQ of the area, and both paths */
     vqz_cu_plan analysis_linear, analysis, seen, hyper;      /* seen: LATQ of the tile */
     vqz_cu_plan missing, nothing;            /* the linear path of what is missing, of nothing */
@@ -25,7 +27,7 @@ typedef struct vqz_cu_transform {
 vqz_status vqz_cu_transform_create(vqz_cu_transform **transform, const vqz_cu_model *model, unsigned kind, const vqz_cu_area *area, unsigned areas,
                                    vqz_memory *mem, vqz_error *e);
 void vqz_cu_transform_free(vqz_cu_transform *t);
-vqz_status vqz_cu_transform_run(const vqz_cu_transform *t, void *queue, vqz_error *e);
+vqz_status vqz_cu_transform_run(vqz_cu_transform *t, void *queue, vqz_error *e);
 /* The hyper-latents of analysis, views in the device's memory, for vqz_cu_encode_start. */
 const vqz_cu_view *vqz_cu_transform_hyper(const vqz_cu_transform *t);
 #endif

@@ -44,6 +44,8 @@ says 'calls of what the library must not use, or has not used so far' '#include 
 void vqz_more(void) { puts("more"); }'
 says 'calls of what the library must not use, or has not used so far' '#include <stdlib.h>
 void vqz_more(int x) { if (x) abort(); }'
+says 'calls of what the library must not use, or has not used so far' '#include <dlfcn.h>
+void *vqz_more(void) { return dlopen("/lib/x.so", 1); }'
 says 'data that can be written' 'static int n; int vqz_more(void) { return n++; }'
 says 'data that can be written' 'static _Thread_local int n; int vqz_more(void) { return n++; }'
 says 'data that can be written' 'int vqz_more = 3;'

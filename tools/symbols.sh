@@ -13,6 +13,8 @@ export LC_ALL=C
 # qsort: of arrays of bounded size by a total order, since it is not stable and may take memory of its own. ldexp, rint, exp2: only in the files below.
 may_call='memcpy|memset|memmove|memcmp|bcmp|strchr|strlen|strcmp|strncmp|v?snprintf|malloc|calloc|free|syscall|sysconf|getauxval|pthread_(cond|mutex)_[a-z]+|pthread_(create|join)|ldexpf?|rintf|exp2|qsort'
 may_call+='|(ZSTD|XXH64|vqz)_[A-Za-z0-9_]+|__(memcpy|memset|memmove|v?snprintf)_chk|__stack_chk_(fail|guard)|_GLOBAL_OFFSET_TABLE_|__[a-z]+[sdt]i[234]'
+# The plug-in for GPUs is loaded in one place only.
+may_load=':device[.]c[.]o: .* dl(open|sym|close|error)$'
 # Files that may use floating point: the search for better latents, whose result is integers, and the public setting `quality`.
 may_float='refine|adjoint|adjoint_rows_[a-z0-9]+|settings|encoder'
 broken=0
@@ -30,7 +32,7 @@ objects=$("$nm" -A "$static") && code=$("$objdump" -h "$static") || exit 2
 comm -13 <(echo "$declared") <(echo "$exported") | rule "exported, but not declared in the headers"
 comm -23 <(echo "$declared") <(echo "$exported") | rule "declared in the headers, but not exported"
 awk '$(NF - 1) ~ /^[A-TV-Z]$/ && $NF !~ /^vqz_/ { print $1, $NF }' <<< "$objects" | rule "global names without vqz_"
-awk -v may="^($may_call)\$" '$(NF - 1) == "U" && $NF !~ may { print $1, $NF }' <<< "$objects" | rule "calls of what the library must not use, or has not used so far"
+awk -v may="^($may_call)\$" -v load="$may_load" '$(NF - 1) == "U" && $NF !~ may && $0 !~ load { print $1, $NF }' <<< "$objects" | rule "calls of what the library must not use, or has not used so far"
 awk '/file format/ { file = $1 } $2 ~ /^\.t?(data|bss)(\.|$)/ && $2 !~ /^\.data\.rel\.ro/ && $3 !~ /^0+$/ { print file, $2 }' <<< "$code" | rule "data that can be written"
 awk '$(NF - 1) == "C" { print $1, $NF }' <<< "$objects" | rule "data that can be written"
 case $code in

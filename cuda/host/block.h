@@ -73,5 +73,7 @@ bool dropped(const site &s);
 /* Gives way to another thread; the caller is READY again when this returns. */
 void wait();
 void wake(unsigned thread);
+/* Runs all blocks of a kernel. */
+int launch(void (*run)(const void *), const void *work, unsigned x, unsigned y, unsigned z, unsigned threads);
 }
 #endif

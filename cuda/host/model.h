@@ -37,16 +37,16 @@ void barrier_warp(const char *file, int line);
 uint32_t ballot(bool p, const char *file, int line);
 uint32_t shuffle(uint32_t v, unsigned lane, const char *file, int line);
 void mma(int32_t *c, const uint32_t *a, const uint32_t *b, bool sa, bool sb, const char *file, int line);
-int launch(void (*run)(const void *), const void *work, unsigned x, unsigned y, unsigned z, unsigned threads);
+int enqueue(void *queue, void (*run)(const void *), const void *work, size_t bytes, unsigned x, unsigned y, unsigned z, unsigned threads);
 
-template <typename P> struct work { void (*kernel)(P); const P *params; };
+template <typename P> struct work { void (*kernel)(P); P params; };
 template <typename P> void run(const void *w) {
     const work<P> *t = static_cast<const work<P> *>(w);
-    t->kernel(*t->params);
+    t->kernel(t->params);
 }
-template <typename P> int start(void (*kernel)(P), unsigned x, unsigned y, unsigned z, unsigned threads, const P &params) {
-    const work<P> w = {kernel, &params};
-    return launch(run<P>, &w, x, y, z, threads);
+template <typename P> int start(void (*kernel)(P), unsigned x, unsigned y, unsigned z, unsigned threads, void *queue, const P &params) {
+    const work<P> w = {kernel, params};
+    return enqueue(queue, run<P>, &w, sizeof w, x, y, z, threads);
 }
 }
 
@@ -115,5 +115,5 @@ template <typename T> VQZ_DEVICE void vqz_copy_async(const vqz_shared<T> &to, un
 VQZ_DEVICE void vqz_copy_commit() { vqz_host::copy_commit(); }
 template <int N> VQZ_DEVICE void vqz_copy_wait(VQZ_HERE) { vqz_host::copy_wait(N, file, line); }
 
-#define VQZ_LAUNCH(kernel, x, y, z, threads, stream, params) ((void)(stream), vqz_host::start(kernel, x, y, z, threads, params))
+#define VQZ_LAUNCH(kernel, x, y, z, threads, stream, params) vqz_host::start(kernel, x, y, z, threads, stream, params)
 #endif

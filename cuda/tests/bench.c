@@ -20,8 +20,8 @@ typedef struct bench {
     vqz_cu_model *on;
     vqz_cu_prior *prior;
     vqz_cu_transform *synthesis, *analysis;
-    vqz_cu_payload *payload;
-    vqz_cu_order *order;
+    vqz_backend_payload *payload;
+    vqz_backend_order *order;
     int16_t *plane;
     uint8_t *samples;
     void *queue;
@@ -48,8 +48,8 @@ static void set_up(bench *b) {
         place[k] = (vqz_cu_place_of){b->cpu.h, b->cpu.w, plane, b->cpu.w};
         area[k] = (vqz_cu_area){.plane = plane, .pitch = b->cpu.w, .w = b->cpu.w, .h = b->cpu.h, .tile_w = b->cpu.w, .tile_h = b->cpu.h, .width = b->side,
                                 .height = b->side, .layout = 3, .row = b->side * 3, .samples = b->samples + k * bytes};
-        b->payload[k] = (vqz_cu_payload){b->cpu.payload, b->cpu.size};
-        b->order[k] = (vqz_cu_order){.level = LEVEL, .lambda = b->model->level[LEVEL].lambda};
+        b->payload[k] = (vqz_backend_payload){b->cpu.payload, b->cpu.size};
+        b->order[k] = (vqz_backend_order){.level = LEVEL, .lambda = b->model->level[LEVEL].lambda};
     }
     must(vqz_cu_prior_create(&b->prior, b->on, place, b->tiles, &b->mem, &e), &e);
     must(vqz_cu_transform_create(&b->synthesis, b->on, VQZ_CU_SYNTHESIS, area, b->tiles, &b->mem, &e), &e);
@@ -67,22 +67,20 @@ static void decode(bench *b) {
     vqz_cu_decode_free(&d);
 }
 
-static void transform(bench *b, const vqz_cu_transform *t) {
+static void transform(bench *b, vqz_cu_transform *t) {
     vqz_error e = {0};
     must(vqz_cu_transform_run(t, b->queue, &e), &e);
     must(vqz_cu_check(vqz_cu_wait(b->queue), "transform", &e), &e);
 }
 
 static void encode(bench *b) {
-    vqz_cu_coding c;
     vqz_error e = {0};
     uint8_t **payload = calloc(b->tiles, sizeof *payload);
     size_t *size = calloc(b->tiles, sizeof *size);
     assert_true(payload && size);
-    must(vqz_cu_encode_start(&c, b->prior, b->order, vqz_cu_transform_hyper(b->analysis), b->queue, &e), &e);
-    must(vqz_cu_encode_finish(&c, payload, size, b->queue, &e), &e);
+    must(vqz_cu_encode_start(b->prior, b->order, vqz_cu_transform_hyper(b->analysis), b->queue, &e), &e);
+    must(vqz_cu_encode_finish(b->prior, payload, size, b->queue, &e), &e);
     for (unsigned k = 0; k < b->tiles; k++) vqz_free(&b->mem, payload[k]);
-    vqz_cu_encode_free(&c);
     free(payload);
     free(size);
 }

@@ -86,7 +86,7 @@ static void same_latents(const device *d, unsigned k, const vqz_latents *want, c
     if (at >= 0) fail_msg("%s: tile %u: latent %d of position %d differs", what, k, (int)(at % model->C), (int)(at / model->C));
 }
 
-static void decode(device *d, const vqz_cu_payload *payload, vqz_cu_decoding *to) {
+static void decode(device *d, const vqz_backend_payload *payload, vqz_cu_decoding *to) {
     vqz_error e = {0};
     must(vqz_cu_decode_start(to, d->prior, payload, NULL, &e), &e);
     must(vqz_cu_decode_finish(to, true, NULL, &e), &e);
@@ -96,12 +96,12 @@ static void test_decode(void **state) {
     (void)state;
     device d;
     vqz_cu_decoding got;
-    vqz_cu_payload payload[TILES];
+    vqz_backend_payload payload[TILES];
     open_device(&d, 0, TILES);
     for (unsigned round = 0; round < 2; round++) {       /* the second time with other lanes, in memory that the first has used */
         vqz_host_seed(5 + round);
         for (unsigned k = 0; k < TILES; k++)
-            payload[k] = round ? (vqz_cu_payload){tile[k].recoded, tile[k].recoded_size} : (vqz_cu_payload){tile[k].payload, tile[k].size};
+            payload[k] = round ? (vqz_backend_payload){tile[k].recoded, tile[k].recoded_size} : (vqz_backend_payload){tile[k].payload, tile[k].size};
         decode(&d, payload, &got);
         for (unsigned k = 0; k < TILES; k++) {
             if (got.result[k].status != VQZ_OK) fail_msg("tile %u: %s", k, got.result[k].error.text);
@@ -140,12 +140,12 @@ static void test_damage(void **state) {
     unsigned statuses = 0;
     open_device(&d, FIRST, PAIR);
     for (unsigned round = 0; round < 6; round++) {
-        vqz_cu_payload payload[PAIR];
+        vqz_backend_payload payload[PAIR];
         uint8_t *copy[PAIR];
         vqz_cu_decoding got;
         for (unsigned k = 0; k < PAIR; k++) {
             const cpu_tile *t = &tile[FIRST + k];
-            payload[k] = (vqz_cu_payload){copy[k] = malloc(t->size), t->size};
+            payload[k] = (vqz_backend_payload){copy[k] = malloc(t->size), t->size};
             memcpy(copy[k], t->payload, t->size);
             if (round % 3 == k) continue;                /* in most rounds one stays whole */
             for (unsigned n = 0; n < 1 + round % 3; n++) copy[k][test_random(&x) % t->size] ^= (uint8_t)(1 << test_random(&x) % 8);
@@ -172,8 +172,7 @@ static void test_damage(void **state) {
 /* Codes the device's tiles from what analysis has made of them. payload[k] is NULL where that fails. */
 static vqz_status encode(device *d, uint8_t **payload, size_t *size) {
     vqz_error e = {0};
-    vqz_cu_coding coding;
-    vqz_cu_order order[TILES];
+    vqz_backend_order order[TILES];
     vqz_cu_view hyper[TILES];
     void *views;
     const vqz_tensor_def def = {.type = VQZ_T_S16, .channels = (uint16_t)model->Z, .bound = 32768};
@@ -185,15 +184,14 @@ static vqz_status encode(device *d, uint8_t **payload, size_t *size) {
             for (uint32_t x = 0; x < t->w; x++)
                 assert_int_equal(vqz_cu_upload((int16_t *)d->plane[k] + (y * d->place[k].pitch + x) * stride, t->analysed.data + (y * t->w + x) * model->C, model->C * 2, NULL), 0);
         hyper[k] = to_device(&def, &made);
-        order[k] = (vqz_cu_order){.level = t->level, .lambda = model->level[t->level].lambda, .unit = t->unit, .rows = t->prior.rows, .front = t->front, .nfront = t->nfront};
+        order[k] = (vqz_backend_order){.level = t->level, .lambda = model->level[t->level].lambda, .unit = t->unit, .rows = t->prior.rows, .front = t->front, .nfront = t->nfront};
         payload[k] = NULL;
     }
     must(vqz_cu_place(&views, hyper, d->tiles * sizeof *hyper, "views", &e), &e);
-    vqz_status s = vqz_cu_encode_start(&coding, d->prior, order, views, NULL, &e);
-    if (s == VQZ_OK) s = vqz_cu_encode_finish(&coding, payload, size, NULL, &e);
+    vqz_status s = vqz_cu_encode_start(d->prior, order, views, NULL, &e);
+    if (s == VQZ_OK) s = vqz_cu_encode_finish(d->prior, payload, size, NULL, &e);
     for (unsigned k = 0; k < d->tiles; k++) vqz_cu_free(hyper[k].data);
     vqz_cu_free(views);
-    vqz_cu_encode_free(&coding);
     return s;
 }
 
@@ -228,7 +226,7 @@ static bool goes_wrong(device *d, bool coding) {
         return wrong;
     }
     vqz_cu_decoding got;
-    const vqz_cu_payload in = {tile[3].recoded, tile[3].recoded_size};
+    const vqz_backend_payload in = {tile[3].recoded, tile[3].recoded_size};
     const bool wrong = vqz_cu_decode_start(&got, d->prior, &in, NULL, &e) != VQZ_OK || vqz_cu_decode_finish(&got, true, NULL, &e) != VQZ_OK ||
                        got.result[0].status != VQZ_OK || differs_from(d, 0, &tile[3].decoded) >= 0;
     vqz_cu_decode_free(&got);

@@ -41,7 +41,8 @@ typedef enum vqz_status {
     VQZ_ERR_MODEL_UNKNOWN = 12,  /* the file names a model that was not given */
     VQZ_ERR_MODEL_INVALID = 13,  /* a model file that breaks a rule of spec/model.md */
     VQZ_ERR_UNSUPPORTED = 14,    /* valid, but not implemented by this build */
-    VQZ_ERR_INTERNAL = 15        /* a bug in this library */
+    VQZ_ERR_INTERNAL = 15,       /* a bug in this library */
+    VQZ_ERR_DEVICE = 16          /* the GPU that was asked for is not there, failed, or has too little memory */
 } vqz_status;
 
 VQZ_API const char *vqz_status_name(vqz_status s);  /* "VQZ_ERR_TRUNCATED"; never NULL */
@@ -129,6 +130,31 @@ VQZ_API void vqz_model_ref(vqz_model *model);
 VQZ_API void vqz_model_unref(vqz_model *model);   /* NULL is allowed */
 VQZ_API void vqz_model_get_info(const vqz_model *model, vqz_model_info *info);
 
+/* ---- devices: GPUs that do what networks and entropy coding cost ---------------------------------- */
+typedef struct vqz_device vqz_device;             /* one or more GPUs, for any number of contexts and threads */
+
+typedef enum vqz_device_kind {
+    VQZ_DEVICE_AUTO = 0,                  /* what the GPUs cannot do, or fail at, the processor does: the same bytes and pixels */
+    VQZ_DEVICE_CUDA = 1                   /* it is VQZ_ERR_DEVICE */
+} vqz_device_kind;
+#define VQZ_DEVICE_ALL 4294967295u
+
+typedef struct vqz_device_info {
+    char name[64];
+    uint32_t number;                      /* among those of the machine, from 0 */
+    uint64_t memory;                      /* bytes */
+} vqz_device_info;
+
+/* GPU `number`, or VQZ_DEVICE_ALL. The code for them is a library of its own, libvqz_cuda.so: `library` is its absolute path, NULL: where it is installed with
+ * this one. It stays loaded. VQZ_ERR_DEVICE: there is no such library, driver or GPU, and *error says which. Not to be used behind fork(). */
+VQZ_API vqz_status vqz_device_open(vqz_device **device, vqz_device_kind kind, uint32_t number, const char *library, vqz_error *error);
+VQZ_API void vqz_device_ref(vqz_device *device);
+VQZ_API void vqz_device_unref(vqz_device *device);        /* NULL is allowed. Contexts hold references of their own */
+/* The index-th of its GPUs, VQZ_END behind the last one; VQZ_ERR_DEVICE: it has failed. *info is filled in either case. */
+VQZ_API vqz_status vqz_device_get_info(vqz_device *device, uint32_t index, vqz_device_info *info);
+/* What first went wrong with its GPUs, in *error; VQZ_OK: nothing so far. With VQZ_DEVICE_AUTO nobody else hears of it. */
+VQZ_API vqz_status vqz_device_trouble(vqz_device *device, vqz_error *error);
+
 /* ---- settings -------------------------------------------------------------------------------- */
 typedef enum vqz_cpu {
     VQZ_CPU_AUTO = 0, VQZ_CPU_SCALAR = 1, VQZ_CPU_AVX2 = 2, VQZ_CPU_AVX512VNNI = 3, VQZ_CPU_AVXVNNI = 4,
@@ -163,6 +189,9 @@ typedef struct vqz_settings {
     /* encoder again */
     uint32_t tune;                        /* vqz_tune; default VQZ_TUNE_VISUAL */
     uint32_t lossless;                    /* 1: every sample comes back as it is, under transparent pixels too; quality, effort and tune count for nothing; default 0 */
+    /* both */
+    vqz_device *device;                   /* NULL: the processor alone. Never changes a byte or a pixel. A frame is worked on when all of it is there, and its tiles go
+                                           * to one GPU; contexts in several threads keep GPUs busy. Efforts above 4 and lossless files are the processor's */
 } vqz_settings;
 VQZ_API void vqz_settings_init(vqz_settings *s);
 
