@@ -4,7 +4,7 @@ import torch
 
 from . import modelfile as mf
 from .codec import parity, pixel_inputs
-from .graph import FEATURE_ONE
+from .graph import FEATURE_ONE, layers_of
 
 SAMPLES = 40                              # positions kept per tensor and batch
 
@@ -110,9 +110,36 @@ def units(graphs, record, zgain, shape, alpha=.5, latq_margin=1.1):
             out[name] = np.full(n.channels, max(float(record.high[name].max()), 1e-6) * 2 / 32767)
         else:
             out[name] = unit_of(record.sample(name).double(), record.high[name], n.type, importance(group), alpha)
-    start = 0
+    out.update(assembled(out, shape))
+    return out
+
+
+def assembled(units, shape):
+    """Units of the inputs of a slice's context that are put together from other tensors."""
+    out, start = {}, 0
     for i, c in enumerate(shape.slices):
-        out[f'context.{i}'] = np.concatenate([out['hyper'], out['latq'][:start]])
-        out[f'own.{i}'] = out['latq'][start:start + c]
+        out[f'context.{i}'] = np.concatenate([units['hyper'], units['latq'][:start]])
+        out[f'own.{i}'] = units['latq'][start:start + c]
         start += c
+    return out
+
+
+def trained(sd, shape, steps):
+    """Units of the tensors by name from the steps that stage D trained with, which go by the convolution that reads the tensor."""
+    steps = {k: v.double().numpy() for k, v in steps.items()}
+    out, previous = {}, {}
+    for net in ('ga', 'ha', 'hs', 'gs'):
+        for i, (kind, p) in enumerate(layers_of(sd, net)):
+            parts = dict(res=[p + '.a', p + '.b'], bott=[p + '.a', p + '.b', p + '.c'], conv=[p])[kind]
+            for before, part in zip([previous.get(net)] + parts, parts):
+                if i:
+                    out[before] = steps[part]
+            previous[net] = p
+    out['hyper'] = steps['trunk.0']
+    for i in range(len(shape.slices)):
+        out[f'first.{i}'] = out[f'anch.{i}'] = steps[f'mid.{i}']
+        out[f'features.{i}'] = steps[f'hmu.{i}']
+    out['latq'] = steps['latq']
+    out['zq'] = np.concatenate([np.maximum(steps['hs.0'][:shape.z], np.exp(-sd['zgain'].double().numpy()).max(0) / 127), np.full(shape.levels, 1 / FEATURE_ONE)])
+    out.update(assembled(out, shape))
     return out

@@ -15,13 +15,15 @@ from . import calibrate, graph, ladder, modelfile, photos, quantize, tables
 CALIBRATION = 66                          # photos for the activation ranges
 
 
-def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1, edge=1):
-    """(model with quantized networks and levels, without tables; float graphs; units of their tensors)."""
+def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1, edge=1, steps=None):
+    """steps: those that stage D trained with. (model with quantized networks and levels, without tables; float graphs; units of their tensors)."""
     builder = graph.GraphBuilder(sd, wide, edge)
     graphs, shape = builder.build(), builder.shape
     record = calibrate.collect(calibrate.FloatCodec(graphs, sd, shape), record_photos)
     units = calibrate.units(graphs, record, sd['zgain'].double().numpy(), shape, alpha, margin)
-    nets = [quantize.network(g, units, record) for g in graphs.values()]
+    if steps:
+        units.update(calibrate.trained(sd, shape, steps))
+    nets = [quantize.network(g, units, None if steps else record) for g in graphs.values()]
     levels = quantize.levels(sd['loggain'].double().numpy(), sd['zgain'].double().numpy(), units['zq'][:shape.z], lam)
     latq = quantize.latq(units['latq'], builder.nrm.double().numpy())
     empty = modelfile.Ladder(ladder.TOP, [modelfile.Codebook(np.zeros(1, np.int16), ladder.frequencies([1, 1]))] * ladder.RUNGS, [], np.zeros((1, 1), np.uint16))
@@ -29,8 +31,9 @@ def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1, edge=1):
 
 
 def load_checkpoint(path):
-    """State dictionary in float32."""
-    return {k: v.float() for k, v in torch.load(path, map_location='cpu', weights_only=False)['m'].items()}
+    """State dictionary in float32, and the steps that it was trained with or None."""
+    state = torch.load(path, map_location='cpu', weights_only=False)
+    return {k: v.float() for k, v in state['m'].items()}, state.get('steps')
 
 
 def main():
@@ -47,7 +50,7 @@ def main():
     a.add_argument('--lam', type=float, default=.095, help='cost of a bit in squared steps: what encoders use')
     a.add_argument('--fit-lam', type=float, default=.12, help='the same for the fitting of codebooks (more than --lam: fewer codewords)')
     a.add_argument('--wide', default='', help='roles whose residual trunk is s16, comma separated (1,9)')
-    a.add_argument('--alpha', type=float, default=.5, help='channel scaling of activations: 0 per tensor .. 1 per channel')
+    a.add_argument('--alpha', type=float, default=.5, help='channel scaling of activations: 0 per tensor .. 1 per channel; not after stage D')
     a.add_argument('--zero-padding', action='store_true', help='analysis and synthesis were trained with zeros at picture borders (the warm start)')
     a.add_argument('--name', default='base')
     a.add_argument('--version', default='0.1')
@@ -56,9 +59,9 @@ def main():
     torch.set_num_threads(args.threads)
     start = time.time()
     say = lambda text: print(f'{time.time() - start:6.1f} s {text}', flush=True)
-    sd = load_checkpoint(args.checkpoint)
+    sd, steps = load_checkpoint(args.checkpoint)
     wide = tuple(int(v) for v in args.wide.split(',') if v)
-    model, _, _ = quantized(sd, photos.crops(args.calibration, data=args.photos), args.lam, wide, args.alpha, edge=int(not args.zero_padding))
+    model, _, _ = quantized(sd, photos.crops(args.calibration, data=args.photos), args.lam, wide, args.alpha, edge=int(not args.zero_padding), steps=steps)
     say('networks quantized')
     pictures = photos.crops(args.count, args.crop, data=args.photos)
     codec = tables.Codec(model)

@@ -106,7 +106,7 @@ def shape_of(sd):
     return Shape(sd['la.weight'].shape[0], sd['zgain'].shape[1], sd['loggain'].shape[0], sd['trunk.0.weight'].shape[1], slices)
 
 
-def _stages(sd, net):
+def layers_of(sd, net):
     """Names of the layers of a sequential network in order: ('conv'|'res'|'bott', prefix)."""
     numbers = sorted({int(k.split('.')[1]) for k in sd if k.startswith(net + '.')})
     kind = lambda p: 'bott' if p + '.c.weight' in sd else 'res' if p + '.a.weight' in sd else 'conv'
@@ -153,7 +153,7 @@ class GraphBuilder:
 
     def analysis(self):
         """Role 1."""
-        g, stages = Graph(mf.ANALYSIS, 0), _stages(self.sd, 'ga')
+        g, stages = Graph(mf.ANALYSIS, 0), layers_of(self.sd, 'ga')
         x = trunk = g.input(mf.S8, 12, 'pixels', np.ones(12))
         linear = g.input(mf.S16, self.shape.channels, 'linear', self.latent(self.shape.channels), bound=32768)
         for i, (kind, p) in enumerate(stages):
@@ -172,7 +172,7 @@ class GraphBuilder:
 
     def hyper_analysis(self):
         """Role 2: convolutions with stride 2 and leaky ReLU between them, the last one plain."""
-        g, stages = Graph(mf.HYPER_ANALYSIS, 0), _stages(self.sd, 'ha')
+        g, stages = Graph(mf.HYPER_ANALYSIS, 0), layers_of(self.sd, 'ha')
         x = g.input(mf.S8, self.shape.channels, 'latq')
         for _, p in stages[:-1]:
             x = g.layer(x, mf.S8, p, *self.weight(p), stride=2, act=mf.LEAKY)
@@ -181,7 +181,7 @@ class GraphBuilder:
 
     def hyper_synthesis(self):
         """Role 3: 3x3 convolutions, and 1x1 convolutions with a shuffle by 2; ReLU after each."""
-        g, stages = Graph(mf.HYPER_SYNTHESIS, 0), _stages(self.sd, 'hs')
+        g, stages = Graph(mf.HYPER_SYNTHESIS, 0), layers_of(self.sd, 'hs')
         x = g.input(mf.S8, self.shape.z + self.shape.levels, 'zq')
         for i, (_, p) in enumerate(stages):
             w, b = self.weight(p)
@@ -216,7 +216,7 @@ class GraphBuilder:
 
     def synthesis(self):
         """Role 9."""
-        g, stages = Graph(mf.SYNTHESIS, 0), _stages(self.sd, 'gs')
+        g, stages = Graph(mf.SYNTHESIS, 0), layers_of(self.sd, 'gs')
         x = trunk = g.input(mf.S8, self.shape.channels, 'latq')
         linear = g.input(mf.S16, 48, 'picture', np.full(48, PIXEL_UNIT), bound=32768)
         for i, (kind, p) in enumerate(stages):

@@ -43,7 +43,7 @@ def _best_step(w, step, weight, tries=(1., .97, .94, .91, .88, .85, .8)):
 
 
 def layer(op, nodes, units, energy=None):
-    """Integer layer of a graph's op. energy [i]: mean square of every input channel in integer steps."""
+    """Integer layer of a graph's op. energy [i]: mean square of every input channel in integer steps; None: weights are trained for the full step."""
     src, dst = nodes[op.src], nodes[op.dst]
     su, du = units(src), units(dst)
     du = np.repeat(du, op.shuffle ** 2)
@@ -58,8 +58,8 @@ def layer(op, nodes, units, energy=None):
         step = _weight_step(w, bias, 32767 if wide else 127, src.bound if wide else None)
         dead = step == 0
         step[dead] = du[dead] / 256
-        if not wide:
-            step = _best_step(w, step, (energy if energy is not None else np.ones(len(su)))[None, :, None, None])
+        if not wide and energy is not None:
+            step = _best_step(w, step, energy[None, :, None, None])
         limit = 32767 if wide else 127
         q = np.clip(np.round(w / step[:, None, None, None]), -limit, limit).astype(np.int64)
         out.update(op=mf.CONV, k=w.shape[2], weights=q.transpose(0, 2, 3, 1), bias=np.round(bias / step).astype(np.int64))
@@ -73,15 +73,17 @@ def layer(op, nodes, units, energy=None):
 
 
 def network(graph, units, record=None):
-    """Integer network of a graph. units: name -> array; record: calibration samples for the importance of input channels."""
+    """Integer network of a graph. units: name -> array; record: calibration samples for the importance of input channels, if they matter."""
     unit = lambda n: n.unit if n.unit is not None else units[n.name]
     tensors = [mf.Tensor(n.type, n.channels, n.zsplit, n.bound) for n in graph.nodes]
     layers = []
     for op in graph.ops:
         src = graph.nodes[op.src]
         energy = None
-        if record is not None and op.weight is not None and src.name in record.samples:
-            energy = ((record.sample(src.name).double() ** 2).mean(0).numpy() + 1e-12) / unit(src) ** 2
+        if record is not None:
+            energy = np.ones(src.channels)
+            if src.name in record.samples:
+                energy = ((record.sample(src.name).double() ** 2).mean(0).numpy() + 1e-12) / unit(src) ** 2
         layers.append(layer(op, graph.nodes, unit, energy))
     return mf.Net(graph.role, graph.index, tensors, layers)
 

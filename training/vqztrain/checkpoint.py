@@ -58,10 +58,9 @@ def start(path, levels, names):
 
 
 def publish(path, state):
-    """The averaged weights in fp16, and the ladder if there is one."""
+    """The averaged weights in fp16, and what there is of the ladder and the steps that stage D trained with."""
     out = dict(m={k: v.half() for k, v in state["m"].items()}, config=state.get("config"))
-    if state.get("ladder"):
-        out["ladder"] = state["ladder"]
+    out.update({k: state[k] for k in ("ladder", "steps") if state.get(k)})
     save(path, out)
 
 

@@ -102,8 +102,9 @@ def grid(y):
 
 
 def attach(codec, config):
-    """Hooks fake quantization into a Codec in calibration mode, where ranges are observed. -> the ranges to fix."""
-    ranges = [latq := Range(config.act_bits, own=True)]
+    """Hooks fake quantization into a Codec in calibration mode, where ranges are observed. -> the ranges to fix, by the name of the
+    convolution whose input they are of."""
+    ranges = dict(latq=(latq := Range(config.act_bits, own=True)))
     ends = [sum(codec.slices[:i + 1]) for i in range(len(codec.slices))]
     for name, layer in codec.named_modules():
         if not isinstance(layer, Conv):
@@ -119,12 +120,12 @@ def attach(codec, config):
         elif part[0] == "anch":
             layer.fake = Fake(bits, latq=latq, at=slice(ends[i] - codec.slices[i], ends[i]))
         else:
-            ranges.append(Range(config.act_bits, own=name == HYPER_IN))
+            ranges[name] = own = Range(config.act_bits, own=name == HYPER_IN)
             if part[0] == "trunk":
                 head = codec.trunk[0].in_channels
-                layer.fake = Fake(bits, ranges[-1], head, latq, slice(0, ends[i] - codec.slices[i]))
+                layer.fake = Fake(bits, own, head, latq, slice(0, ends[i] - codec.slices[i]))
             else:
-                layer.fake = Fake(bits, ranges[-1])
+                layer.fake = Fake(bits, own)
 
     def see(x, at):
         if latq.step is not None:
@@ -147,11 +148,12 @@ def detach(codec):
 
 @torch.no_grad()
 def calibrate(codec, config, batches, levels, quantizer=None):
-    """Attaches fake quantization with the ranges that `batches` show."""
+    """Attaches fake quantization with the ranges that `batches` show. -> the steps of all inputs by name, for the export."""
     ranges = attach(codec, config)
     codec.eval()
     for i, x in enumerate(batches):
         codec(x, (torch.arange(len(x), device=x.device) + i) % levels, quantizer)
-    for r in ranges:
+    for r in ranges.values():
         r.fix()
     codec.train()
+    return {name: r.step.clone() for name, r in ranges.items()}
