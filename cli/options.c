@@ -13,7 +13,7 @@ enum {
 };
 enum {
     OPT_TUNE = 256, OPT_LOSSLESS, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
-    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME, OPT_FPS
+    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME, OPT_FPS, OPT_DEVICE
 };
 
 const option_row option_table[] = {
@@ -40,6 +40,8 @@ const option_row option_table[] = {
     {OPT_MODEL, "model", "FILE", FILES | M, "use this model beside the built-in ones; encode uses it instead"},
     {'j', "threads", "N", CODEC, "threads; default one per core. Changes no byte of the result"},
     {OPT_CPU, "cpu", "NAME", CODEC, "kernels: auto or one that vqz --version lists; default $VQZ_CPU, else auto. Changes no byte up to effort 4"},
+    {OPT_DEVICE, "device", "NAME", E | D | V, "cpu; cuda: all NVIDIA GPUs, or cuda:N for one; auto: the GPUs, and the processor for what they cannot do or fail at. "
+                                              "Several files are worked on at once. Changes no byte; default cpu"},
     {OPT_MAX_PIXELS, "max-pixels", "N", FILES, "refuse larger pictures; default and limit 268435456"},
     {OPT_MEMORY, "memory", "N", FILES, "refuse to allocate more for one picture; default 4Gi"},
     {OPT_SANDBOX, "sandbox", NULL, E | D | V, "parse every file in a process of its own that can open nothing (Linux); an error where that is not possible"},
@@ -189,6 +191,19 @@ static bool parse_name(const char *text, const char *const *names, unsigned *val
     return false;
 }
 
+static bool parse_device(const char *text, options *o) {
+    static const char *const names[] = {"cpu", "auto", "cuda", NULL};    /* as options.device */
+    unsigned which = DEVICE_CUDA;
+    long number = 0;
+    o->gpu = VQZ_DEVICE_ALL;
+    if (!parse_name(text, names, &which)) {
+        if (strncmp(text, "cuda:", 5) != 0 || !parse_int(text + 5, 0, 1000, &number)) return false;
+        o->gpu = (uint32_t)number;
+    }
+    o->device = which;
+    return true;
+}
+
 static bool parse_cpu(const char *text, uint32_t *cpu) {
     const char *name;
     for (uint32_t i = 0; (name = vqz_cpu_name(i)); i++)
@@ -271,6 +286,9 @@ const char *option_apply(options *o, int id, const char *arg) {
     case OPT_QUIET: o->quiet = true; break;
     case OPT_RESUME: o->resume = true; break;
     case OPT_SANDBOX: o->sandbox = true; break;
+    case OPT_DEVICE:
+        if (!parse_device(arg, o)) return "auto, cpu, cuda or cuda:N";
+        break;
     case OPT_MAN: o->man = true; break;
     }
     return NULL;
@@ -352,6 +370,7 @@ static bool check_inputs(const options *o) {
     else if (stdins > 1) fprintf(stderr, "vqz %s: standard input can be read only once\n", c->name);
     else if (o->target_size && o->target_psnr > 0) fprintf(stderr, "vqz %s: --target-size and --target-psnr exclude each other\n", c->name);
     else if (o->config.settings.lossless && (o->target_size || o->target_psnr > 0)) fprintf(stderr, "vqz %s: --lossless has no size or PSNR to aim at\n", c->name);
+    else if (o->device == DEVICE_CUDA && o->sandbox) fprintf(stderr, "vqz %s: --sandbox and --device cuda exclude each other: drivers open files\n", c->name);
     else return true;
     return false;
 }

@@ -25,6 +25,8 @@ typedef struct options {
     const char *output;          /* NULL: beside the input */
     const char *model;           /* file name, or NULL */
     image_format format;
+    enum { DEVICE_CPU, DEVICE_AUTO, DEVICE_CUDA } device;
+    uint32_t gpu;                /* its number, or VQZ_DEVICE_ALL */
     bool strip, force, resume, json, stored_orientation, quiet, verbose, man, sandbox;
     char **inputs;
     int input_count;

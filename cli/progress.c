@@ -32,6 +32,12 @@ void report_note(const progress *p, const char *file, const char *note) {
     fprintf(stderr, "vqz: %s: note: %s\n", shown(file), note);
 }
 
+void report_device(const progress *p, const vqz_error *e) {
+    if (p->quiet) return;
+    progress_clear(p);
+    fprintf(stderr, "vqz: --device auto: the processor steps in: %s\n", e->text);
+}
+
 void report_result(const progress *p, const char *format, ...) {
     if (!p->results) return;
     progress_clear(p);

@@ -23,6 +23,8 @@ int progress_end(const progress *p, size_t good);
 /* "vqz: FILE: at byte N: reason" */
 void report_error(const char *file, const vqz_error *e);
 void report_note(const progress *p, const char *file, const char *note);
+/* Why the processor works instead of a GPU. */
+void report_device(const progress *p, const vqz_error *e);
 void report_result(const progress *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 double now_seconds(void);

@@ -1,8 +1,11 @@
 #include "cli/run.h"
 #include "cli/commands.h"
+#include "cli/device.h"
 #include "cli/progress.h"
 #include "cli/sandbox.h"
+#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct run {
     options *o;
@@ -27,7 +30,7 @@ static vqz_status open_model(run *r, vqz_error *e) {
 /* Down to the bytes in the output file: out of a sandbox, nothing else comes. */
 static void work_on(void *arg) {
     call *c = arg;
-    outcome *d = c->r->done;
+    outcome *d = c->t->done;
     d->status = open_model(c->r, &d->error);
     if (d->status == VQZ_OK) d->status = c->r->work(c->t, &d->error);
     if (d->status == VQZ_OK) d->status = sink_flush(&c->t->out, &d->error);
@@ -47,9 +50,9 @@ static vqz_status run_task(run *r, task *t, vqz_error *e) {
     if (r->o->sandbox) s = sandbox_run(work_on, &c, e);
     else work_on(&c);
     if (s != VQZ_OK) return s;
-    end_texts(r->done);
-    *e = r->done->error;
-    return r->done->status == VQZ_OK && t->j->out ? sink_commit(&t->out, e) : r->done->status;
+    end_texts(t->done);
+    *e = t->done->error;
+    return t->done->status == VQZ_OK && t->j->out ? sink_commit(&t->out, e) : t->done->status;
 }
 
 static void report(progress *p, const task *t, double start) {
@@ -61,30 +64,111 @@ static void report(progress *p, const task *t, double start) {
         report_result(p, "%s%s%s: %s, %.2f s", t->j->in, t->j->out ? " -> " : "", t->j->out ? t->j->out : "", d->result, now_seconds() - start);
 }
 
-static int run_jobs(run *r, const job_list *l) {
-    progress p = progress_start(r->o, l->count, l->failed);
-    for (; p.done < l->count; p.done++) {
-        const double start = now_seconds();
-        task t = {.j = &l->jobs[p.done], .o = r->o, .in.fd = -1, .done = r->done};
-        vqz_error e = {.offset = NO_OFFSET};
-        sink_open_memory(&t.out);
-        *r->done = (outcome){.error.offset = NO_OFFSET};
-        progress_line(&p, t.j->in);
-        if (job_is_done(t.j, r->o)) {
-            report_result(&p, "%s: %s exists already", t.j->in, t.j->out);
-            continue;
-        }
-        if (run_task(r, &t, &e) == VQZ_OK) {
-            report(&p, &t, start);
-        } else {
-            progress_clear(&p);
-            report_error(t.j->in, &e);
-            p.failed++;
-        }
-        sink_close(&t.out);
-        source_close(&t.in);
+/* Those who work on the files, and what they share. */
+typedef struct crew {
+    run *r;
+    const job_list *l;
+    pthread_mutex_t lock;        /* for what follows, and stderr */
+    progress p;
+    size_t next;
+    bool told;                   /* of the GPU */
+} crew;
+
+/* Once: what the processor does in the GPU's place. */
+static void tell_of_device(crew *c) {
+    vqz_error e = {.offset = NO_OFFSET};
+    if (c->told || c->r->o->device != DEVICE_AUTO || !c->r->o->config.settings.device || vqz_device_trouble(c->r->o->config.settings.device, &e) == VQZ_OK) return;
+    c->told = true;
+    report_device(&c->p, &e);
+}
+
+static void work_on_file(crew *c, outcome *done, const job *j) {
+    const double start = now_seconds();
+    task t = {.j = j, .o = c->r->o, .in.fd = -1, .done = done};
+    vqz_error e = {.offset = NO_OFFSET};
+    sink_open_memory(&t.out);
+    *done = (outcome){.error.offset = NO_OFFSET};
+    const vqz_status s = run_task(c->r, &t, &e);
+    pthread_mutex_lock(&c->lock);
+    tell_of_device(c);
+    if (s == VQZ_OK) {
+        report(&c->p, &t, start);
+    } else {
+        progress_clear(&c->p);
+        report_error(t.j->in, &e);
+        c->p.failed++;
     }
-    return progress_end(&p, l->count - (size_t)(p.failed - l->failed));
+    pthread_mutex_unlock(&c->lock);
+    sink_close(&t.out);
+    source_close(&t.in);
+}
+
+static void work_on_files(crew *c, outcome *done) {
+    pthread_mutex_lock(&c->lock);
+    while (c->next < c->l->count) {
+        const job *j = &c->l->jobs[c->next++];
+        progress_line(&c->p, j->in);
+        if (job_is_done(j, c->r->o)) {
+            report_result(&c->p, "%s: %s exists already", j->in, j->out);
+        } else {
+            pthread_mutex_unlock(&c->lock);
+            work_on_file(c, done, j);
+            pthread_mutex_lock(&c->lock);
+        }
+        c->p.done++;
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void *join_in(void *arg) {
+    outcome done;
+    stream_block_signals();
+    work_on_files(arg, &done);
+    return NULL;
+}
+
+/* A GPU is busy when one file is read, one is on its way, one is worked on, one is written: then each gets a thread instead of all threads one file. */
+static size_t count_hands(const run *r, size_t files) {
+    enum { LEAST = 4 };
+    const vqz_settings *s = &r->o->config.settings;
+    if (!s->device) return 1;
+    size_t hands = s->threads ? s->threads : (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+    if (!s->threads && hands < LEAST) hands = LEAST;
+    if (hands > SINKS_MOST) hands = SINKS_MOST;
+    return hands < files ? hands : files;
+}
+
+static int run_jobs(run *r, const job_list *l) {
+    crew c = {.r = r, .l = l, .p = progress_start(r->o, l->count, l->failed)};
+    pthread_t others[SINKS_MOST];
+    const size_t hands = count_hands(r, l->count);
+    size_t n = 0;
+    pthread_mutex_init(&c.lock, NULL);
+    if (hands > 1) r->o->config.settings.threads = 1;
+    while (n + 1 < hands && pthread_create(&others[n], NULL, join_in, &c) == 0) n++;
+    work_on_files(&c, r->done);
+    for (size_t i = 0; i < n; i++) pthread_join(others[i], NULL);
+    pthread_mutex_destroy(&c.lock);
+    return progress_end(&c.p, l->count - (size_t)(c.p.failed - l->failed));
+}
+
+/* With --device auto the work goes on without. */
+static bool open_device(run *r) {
+    options *o = r->o;
+    vqz_error e = {.offset = NO_OFFSET};
+    vqz_settings *s = &o->config.settings;
+    if (o->device == DEVICE_CPU) return true;
+    vqz_status status = VQZ_ERR_DEVICE;
+    if (o->sandbox) cli_fail(&e, status, NO_OFFSET, "not in a sandbox");
+    else status = vqz_device_open(&s->device, o->device == DEVICE_AUTO ? VQZ_DEVICE_AUTO : VQZ_DEVICE_CUDA, o->gpu, device_library(), &e);
+    if (status == VQZ_OK) return true;
+    if (o->device == DEVICE_AUTO && status == VQZ_ERR_DEVICE) {
+        const progress p = {.quiet = o->quiet};
+        report_device(&p, &e);
+        return true;
+    }
+    report_error("--device", &e);
+    return false;
 }
 
 /* In a sandbox a model file is untrusted, too: only its bytes are read here. */
@@ -111,7 +195,10 @@ int run_on_files(options *o, const char *input, const char *extension, task_work
     job_list jobs;
     run r = {.o = o, .work = work};
     int code = jobs_make(&jobs, o, input, extension);
+    if (code == EXIT_DONE && !open_device(&r)) code = EXIT_FAILED;
     if (code == EXIT_DONE) code = run_prepared(&r, &jobs);
+    vqz_device_unref(o->config.settings.device);
+    o->config.settings.device = NULL;
     jobs_free(&jobs);
     return code;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,13 @@
 enum { OUT_BUFFER = 65536, NAME_KEPT = 100, RANDOM = 6, FOLDER = O_PATH | O_DIRECTORY | O_CLOEXEC };
 
 /* ---- the temporary file ---- */
-/* What to remove when a signal ends the program; one output is open at a time. */
-static struct { int folder; char name[NAME_MAX + 1]; } active;
-static volatile sig_atomic_t temp_is_active;
+/* What to remove when a signal ends the program. */
+static struct { volatile sig_atomic_t state; int folder; char name[NAME_MAX + 1]; } notes[SINKS_MOST];
+enum { FREE, TAKEN, NOTED };
 
 static void on_signal(int number) {
-    if (temp_is_active) unlinkat(active.folder, active.name, 0);
+    for (size_t i = 0; i < SINKS_MOST; i++)
+        if (notes[i].state == NOTED) unlinkat(notes[i].folder, notes[i].name, 0);
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -37,8 +39,20 @@ void stream_catch_signals(void) {
 }
 
 void stream_leave_signals(void) {
-    temp_is_active = 0;
+    for (size_t i = 0; i < SINKS_MOST; i++) notes[i].state = FREE;
     for (size_t i = 0; i < CAUGHT; i++) signal(caught[i], SIG_DFL);
+}
+
+static void block(sigset_t *before) {
+    sigset_t all;
+    sigemptyset(&all);
+    for (size_t i = 0; i < CAUGHT; i++) sigaddset(&all, caught[i]);
+    pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
+void stream_block_signals(void) {
+    sigset_t before;
+    block(&before);
 }
 
 /* Fills the end of s->temp and creates that file; -1 and errno on failure. */
@@ -57,18 +71,24 @@ static int create_random(sink *s, mode_t mode) {
 
 /* A signal between the creation of the file and the note of its name would leave the file behind. */
 static int create_temp(sink *s, mode_t mode) {
-    sigset_t block, before;
-    sigemptyset(&block);
-    for (size_t i = 0; i < CAUGHT; i++) sigaddset(&block, caught[i]);
-    sigprocmask(SIG_BLOCK, &block, &before);
-    int fd = create_random(s, mode);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    sigset_t before;
+    block(&before);
+    pthread_mutex_lock(&lock);
+    for (s->note = 0; s->note < SINKS_MOST && notes[s->note].state != FREE;) s->note++;
+    if (s->note < SINKS_MOST) notes[s->note].state = TAKEN;
+    pthread_mutex_unlock(&lock);
+    errno = EMFILE;
+    int fd = s->note < SINKS_MOST ? create_random(s, mode) : -1;
     if (fd >= 0) {
-        active.folder = s->folder;
-        snprintf(active.name, sizeof active.name, "%s", s->temp);
-        temp_is_active = 1;
+        notes[s->note].folder = s->folder;
+        snprintf(notes[s->note].name, sizeof notes->name, "%s", s->temp);
+        notes[s->note].state = NOTED;
+    } else if (s->note < SINKS_MOST) {
+        notes[s->note].state = FREE;
     }
     int saved = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;
     return fd;
 }
@@ -283,7 +303,7 @@ vqz_status sink_commit(sink *s, vqz_error *e) {
     }
     if (s->temp && !s->error) {
         if (renameat(s->folder, s->temp, s->folder, s->name) == 0) {
-            temp_is_active = 0;
+            notes[s->note].state = FREE;
             free(s->temp);
             s->temp = NULL;
         } else {
@@ -297,7 +317,7 @@ void sink_close(sink *s) {
     if (s->fd > STDERR_FILENO) close(s->fd);
     if (s->temp) {
         unlinkat(s->folder, s->temp, 0);
-        temp_is_active = 0;
+        notes[s->note].state = FREE;
     }
     if (s->folder >= 0) close(s->folder);
     free(s->temp);

@@ -55,7 +55,9 @@ typedef struct sink {
     uint8_t *buffer;             /* memory: everything written so far */
     size_t used, capacity;
     int error;
+    unsigned note;               /* of temp, for signals */
 } sink;
+enum { SINKS_MOST = 32 };        /* outputs with temporary files, at once */
 
 /* A file that the user named: "-" and /dev/stdout are standard output, links are followed, pipes and devices written in place. */
 vqz_status sink_open(sink *s, const char *path, vqz_error *e);
@@ -76,8 +78,9 @@ void sink_close(sink *s);
 /* Why the last write failed. */
 vqz_status sink_failed(const sink *s, vqz_error *e);
 
-/* Signals that end the program remove the temporary file first. */
+/* Signals that end the program remove the temporary files first; they are for the first thread. */
 void stream_catch_signals(void);
+void stream_block_signals(void); /* in every other thread */
 /* For a child process, whose parent owns the temporary file. */
 void stream_leave_signals(void);
 #endif

@@ -216,6 +216,8 @@ static bool row_ready(const vqz_decoder *d) {
 
 static vqz_status check_pixels(vqz_decoder *d) {
     uint64_t hash = XXH64_digest(&d->hash);
+    if (d->kept.doubted && !d->settings.partial)
+        return vqz_fail(&d->error, VQZ_ERR_DEVICE, VQZ_NO_OFFSET, "the GPU has found damage in a file that has none: it does not calculate as it should");
     if (!d->settings.verify || !d->has_pixel_hash || d->settings.partial || hash == d->pixel_hash) return VQZ_END;
     return vqz_fail(&d->error, VQZ_ERR_HASH, VQZ_NO_OFFSET, "the decoded pixels hash to %016llx, the file says %016llx",
                     (unsigned long long)hash, (unsigned long long)d->pixel_hash);

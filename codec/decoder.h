@@ -47,6 +47,7 @@ typedef struct kept_frame {
     uint32_t count, replayed;
     vqz_buffer bytes;
     uint8_t *samples;                        /* the GPU's */
+    bool doubted;                            /* it has found damage */
     uint32_t shown;                          /* tile rows that were delivered from these before the processor had to begin again */
 } kept_frame;
 

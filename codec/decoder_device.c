@@ -13,6 +13,7 @@ static uint32_t all_tiles(const vqz_decoder *d) { return d->grid.nx * d->grid.ny
 void vqz_decoder_keep_none(vqz_decoder *d) {
     d->kept.state = d->settings.device ? KEEPING : NOT_KEPT;
     d->kept.count = d->kept.replayed = d->kept.shown = 0;
+    d->kept.doubted = false;
     d->kept.bytes.size = 0;
     if (d->kept.tile) memset(d->kept.tile, 0, (size_t)LAYERS * all_tiles(d) * sizeof *d->kept.tile);
 }
@@ -59,12 +60,38 @@ static vqz_status decode(vqz_decoder *d, vqz_error *e) {
     return vqz_device_decode(d->settings.device, d->model, &d->mem, &d->head, k->latents, d->settings.verify != 0, k->samples, e);
 }
 
+/* Alpha comes before anything is shown: where it is damaged, its tile has no latents, which neighbours see. */
+typedef struct alpha_work {
+    vqz_decoder *d;
+    atomic_bool wrong;
+} alpha_work;
+
+static void run_alpha(void *arg, size_t i, unsigned worker) {
+    alpha_work *a = arg;
+    vqz_decoder *d = a->d;
+    const kept_tile *t = &d->kept.tile[(size_t)VQZ_LAYER_ALPHA * all_tiles(d) + i];
+    const size_t layout = d->head.layout, row = d->head.width * layout;
+    uint32_t x, y, w, h;
+    vqz_error e;
+    (void)worker;
+    vqz_grid_rect(&d->head, (uint32_t)i % d->grid.nx, (uint32_t)i / d->grid.nx, &x, &y, &w, &h);
+    uint8_t *to = d->kept.samples + y * row + x * layout + layout - 1;
+    if (!t->size || vqz_alpha_decode(&d->mem, d->kept.bytes.data + t->at, t->size, to, (ptrdiff_t)row, layout, w, h, &e) != VQZ_OK) atomic_store(&a->wrong, true);
+}
+
+static bool decode_alpha(vqz_decoder *d) {
+    alpha_work a = {.d = d};
+    if (vqz_has_alpha(d->head.layout)) vqz_pool_run(d->pool, all_tiles(d), run_alpha, &a);
+    return !a.wrong;
+}
+
 static vqz_status use_device(vqz_decoder *d) {
     vqz_error why = {.offset = VQZ_NO_OFFSET};
     d->kept.state = REPLAYING;
     if (!find_latents(d)) return VQZ_OK;
     const vqz_status s = decode(d, &why);
-    if (s == VQZ_OK) d->kept.state = ON_DEVICE;
+    if (s == VQZ_OK && decode_alpha(d)) d->kept.state = ON_DEVICE;
+    d->kept.doubted = s == VQZ_ERR_CORRUPT && !vqz_device_is_optional(d->settings.device);
     if (s == VQZ_OK || s == VQZ_ERR_CORRUPT || vqz_device_is_optional(d->settings.device)) return VQZ_OK;
     d->error = why;
     return s;
@@ -95,21 +122,15 @@ bool vqz_decoder_replay(vqz_decoder *d) {
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
-/* What is not the GPU's: alpha, pixels as they are, residuals. */
+/* What is not the GPU's: pixels as they are, residuals. */
 static vqz_status finish_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *work) {
     const uint32_t tiles = all_tiles(d), index = d->deliver * d->grid.nx + tx;
-    const kept_tile *alpha = &d->kept.tile[VQZ_LAYER_ALPHA * tiles + index], *residual = &d->kept.tile[VQZ_LAYER_RESIDUAL * tiles + index],
-                    *latent = &d->kept.tile[VQZ_LAYER_LATENT * tiles + index];
+    const kept_tile *residual = &d->kept.tile[VQZ_LAYER_RESIDUAL * tiles + index], *latent = &d->kept.tile[VQZ_LAYER_LATENT * tiles + index];
     const uint8_t *bytes = d->kept.bytes.data;
-    uint8_t *plane = d->rows[0].alpha;
     uint32_t x, y, w, h;
     vqz_grid_rect(&d->head, tx, d->deliver, &x, &y, &w, &h);
     const vqz_samples samples = {d->pixels.band + (size_t)x * d->head.layout, (size_t)d->head.width * d->head.layout, d->head.layout};
-    if ((plane && !alpha->size) || (d->head.residual && !residual->size)) return VQZ_ERR_CORRUPT;
-    if (plane) {
-        VQZ_TRY(vqz_alpha_decode(&d->mem, bytes + alpha->at, alpha->size, plane + x, (ptrdiff_t)d->head.width, 1, w, h, &t->error));
-        vqz_recon_alpha(&d->pixels, tx, d->deliver, plane);
-    }
+    if (d->head.residual && !residual->size) return VQZ_ERR_CORRUPT;
     vqz_tile_parts parts;
     VQZ_TRY(vqz_tile_split(&parts, bytes + latent->at, latent->size, &t->error));
     const vqz_pixels pixels = {.samples = samples, .w = w, .h = h, .colours = vqz_is_gray(d->head.layout) ? 1 : 3};

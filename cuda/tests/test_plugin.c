@@ -211,6 +211,37 @@ static void test_opening(void **state) {
     vqz_device_unref(d);
 }
 
+/* It is the device's work that the other tests compare: where kernels do nothing, that shows. */
+static void test_used(void **state) {
+    (void)state;
+    picture p = make(16, 16, VQZ_RGB, 50, false);
+    vqz_settings s = p.settings;
+    vqz_file_info info;
+    vqz_error e = {0};
+    bytes file;
+    uint8_t *samples;
+    assert_int_equal(setenv("VQZ_FAKE_HOLLOW", "1", 1), 0);
+    s.device = open_fake(VQZ_DEVICE_CUDA, NULL, NULL);
+    assert_int_equal(encode_picture(&s, &p.info, p.samples, 16, &file, &e), VQZ_OK);
+    assert_true(file.size < p.file.size);
+    assert_int_equal(decode_picture(&s, p.file, 0, &samples, &info, NULL, &e), VQZ_ERR_DEVICE);
+    assert_non_null(strstr(e.text, "damage in a file that has none"));
+    s.verify = 0;
+    assert_int_equal(decode_picture(&s, p.file, 0, &samples, &info, NULL, &e), VQZ_OK);
+    assert_memory_not_equal(samples, p.decoded, size_of(&p));
+    free(samples);
+    vqz_device_unref(s.device);
+    s.verify = 1;
+    s.device = open_fake(VQZ_DEVICE_AUTO, NULL, NULL);
+    assert_int_equal(decode_picture(&s, p.file, 0, &samples, &info, NULL, &e), VQZ_OK);
+    assert_memory_equal(samples, p.decoded, size_of(&p));
+    free(samples);
+    vqz_device_unref(s.device);
+    assert_int_equal(unsetenv("VQZ_FAKE_HOLLOW"), 0);
+    free(file.data);
+    drop(&p);
+}
+
 /* Several pictures at once, dealt out to several GPUs, one of which fails. */
 typedef struct crowd {
     const picture *p;
@@ -347,7 +378,8 @@ static void test_film(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_opening), cmocka_unit_test(test_same), cmocka_unit_test(test_faults), cmocka_unit_test(test_crowd),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_opening), cmocka_unit_test(test_same), cmocka_unit_test(test_used), cmocka_unit_test(test_faults),
+                                       cmocka_unit_test(test_crowd),
                                        cmocka_unit_test(test_damaged), cmocka_unit_test(test_film)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
