@@ -146,12 +146,12 @@ static vqz_status packet_starved(vqz_demux *d, vqz_event *ev, bool partial, vqz_
 /* There are not enough bytes to go on. At the end of the input that is an error, or, in partial mode, the end. */
 static vqz_status starved(vqz_demux *d, vqz_event *ev, bool partial, vqz_error *e) {
     if (!d->flushed && !d->boundary) return VQZ_AGAIN;
-    if (d->packets && d->have_head) return packet_starved(d, ev, partial, e);
-    if (d->state == IN_CHUNK && d->head_sent && d->head.sequence) {
-        d->pos++;                            /* perhaps its length was wrong, and there are more frames in it */
+    if (d->state == IN_CHUNK && d->head_sent && d->head.sequence && (!d->packets || (partial && d->in_frame))) {
+        d->pos++;                            /* perhaps its length was wrong, and there are more frames or tiles in it */
         d->state = LOST;
         return VQZ_OK;
     }
+    if (d->packets && d->have_head) return packet_starved(d, ev, partial, e);
     if (!partial || !d->have_head) return truncated(d, e);
     if (!d->head_sent) emit_head(d, ev);
     else if (!d->frames && !d->head.sequence) emit_implied_frame(d, ev);

@@ -96,9 +96,9 @@ enum { NO_ADD, ADD8, ADD16 };
 INLINE void finish_pair(const vqz_row_job *j, unsigned vector, size_t x, unsigned positions, uint8_t *dst, const sums *s, const unsigned addend, const bool leaky,
                         const bool out16) {
     const vqz_packed *p = j->packed;
-    const size_t first = (size_t)vector * LANES, add_step = j->add_step, dst_step = j->dst_step;
+    const size_t first = (size_t)vector * LANES, add_step = addend ? j->add_step : 0, dst_step = j->dst_step;
     const scales c[2] = {scales_of(p, vector), scales_of(p, vector + 1)};
-    const uint8_t *add = addend ? j->add + x * add_step + (first << (addend == ADD16)) : NULL;
+    const uint8_t *add = addend ? j->add + x * add_step + (first << (addend == ADD16)) : dst;     /* not read, but NULL + 0 is undefined */
     __m512i v[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     if (out16) {
         const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
