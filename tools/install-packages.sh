@@ -1,7 +1,8 @@
 #!/bin/bash
 # install-packages.sh GROUP...   installs the Debian packages of the groups that are missing.
 #   build  the library and the program      quickstart  + JPEG tools to compare with
-#   test   + CMocka, git, valgrind, ffmpeg  full   + what test.sh --full adds
+#   test   + CMocka, git, valgrind, ffmpeg and its libraries (vqz transcode)
+#   full   + what test.sh --full adds
 #   static + clang-tidy, cppcheck (tools/static.sh)
 #   train  Python for training/             bench  tools of bench/
 #   arm64  cross compiler, libraries and qemu-user for tools/test-arm64.sh
@@ -13,7 +14,7 @@ for group in "$@"; do
     case $group in
     build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
-    test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg) ;;
+    test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libswscale-dev) ;;
     static) wanted+=(clang-tidy cppcheck) ;;
     full) wanted+=(python3 clang libclang-rt-14-dev llvm) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;

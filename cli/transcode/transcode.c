@@ -2,6 +2,7 @@
 #include "cli/transcode/transcode.h"
 #include <libavutil/mathematics.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 #include "cli/commands.h"
@@ -24,6 +25,18 @@ static void catch_stops(void) {
 }
 
 bool film_stopped(void) { return stopped; }
+
+/* ---- what FFmpeg says ---- */
+static atomic_uint complaints;   /* errors that a decoder or a reader of files has found, and may have covered up */
+
+static void on_log(void *who, int level, const char *format, va_list ap) {
+    const AVClass *class = who ? *(const AVClass **)who : NULL;
+    const AVClassCategory of = !class ? AV_CLASS_CATEGORY_NA : class->get_category ? class->get_category(who) : class->category;
+    if (level <= AV_LOG_ERROR && strchr(format, '\n') && (of == AV_CLASS_CATEGORY_DECODER || of == AV_CLASS_CATEGORY_DEMUXER)) atomic_fetch_add(&complaints, 1);
+    if (level > av_log_get_level()) return;
+    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);        /* in the place of the line that shows how far it is */
+    av_log_default_callback(who, level, format, ap);
+}
 
 /* ---- the work ---- */
 typedef struct film {
@@ -207,6 +220,10 @@ static bool report(film *f, const vqz_error *bad) {
         snprintf(text, sizeof text, "%llu frames left out, whose time is not behind that of the one before", (unsigned long long)f->encoder.late);
         report_note(p, a->in, text);
     }
+    if (atomic_load(&complaints)) {
+        snprintf(text, sizeof text, "FFmpeg found %u errors in it; pictures or sound may be damaged", atomic_load(&complaints));
+        report_note(p, a->in, text);
+    }
     progress_clear(p);
     if (bad->status) report_error(a->in, bad);
     if (lost) fprintf(stderr, "vqz: %s: %llu frames or packets were damaged or missing; %s has the rest\n", a->in, (unsigned long long)lost, a->out);
@@ -248,6 +265,7 @@ int cmd_transcode(options *o) {
     if (film_args_parse(&a, o, o->inputs, o->input_count)) {
         code = EXIT_FAILED;
         av_log_set_level(a.o.quiet ? AV_LOG_FATAL : AV_LOG_ERROR);
+        av_log_set_callback(on_log);
         if (model_load(&model, &a.o)) {
             catch_stops();
             code = transcode(&a);
