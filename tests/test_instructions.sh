@@ -12,12 +12,18 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 compared=0 failed=0
 
+# Twice the picture, one below the other: two tiles that look over their border.
+"$vqz" encode -q 60 -o "$work/once.vqz" data/lake-192x128.jpg --quiet && "$vqz" decode -o "$work/once.ppm" "$work/once.vqz" --quiet || exit 1
+{ printf 'P6\n192 256\n255\n'; for _ in 1 2; do tail -c $((192 * 128 * 3)) "$work/once.ppm"; done; } > "$work/twice.ppm"
+
 count() {   # count CPU WORK -> instructions of that work
     local command
     case $2 in
     encode) command=(encode -q 60 -o "$work/$1.vqz" data/lake-192x128.jpg) ;;
     encode-residual) command=(encode -q 90 -o "$work/$1.residual.vqz" data/lake-192x128.jpg) ;;
     decode) command=(decode -o "$work/out.ppm" "$work/$1.vqz") ;;
+    encode-tiles) command=(encode -q 60 --tile-size 128 -o "$work/$1.tiles.vqz" "$work/twice.ppm") ;;
+    decode-tiles) command=(decode -o "$work/out.ppm" "$work/$1.tiles.vqz") ;;
     esac
     valgrind --tool=callgrind --callgrind-out-file=/dev/null "$vqz" "${command[@]}" --cpu "$1" -j 1 -f --quiet > "$work/log" 2>&1 ||
         { cat "$work/log" >&2; return 1; }

@@ -142,7 +142,7 @@ static void finish_all(const vqz_row_job *j, unsigned vector, unsigned vectors, 
     const vqz_packed *p = j->packed;
     if (vectors == 2 && positions > 1 && p->high && lanes_of(p, vector + 1) == 0xffff) {
         uint8_t *dst = vqz_row_dst(j, x, vector * LANES);
-        if (vqz_row_dst(j, x, (vector + 1) * LANES) == dst + (LANES << p->out16)) {
+        if ((vector + 2) * LANES <= j->run || vqz_row_dst(j, x, (vector + 1) * LANES) == dst + (LANES << p->out16)) {
             if (!j->add) finish_add(j, vector, x, positions, dst, s, NO_ADD);
             else if (p->add16) finish_add(j, vector, x, positions, dst, s, ADD16);
             else finish_add(j, vector, x, positions, dst, s, ADD8);

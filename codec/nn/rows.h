@@ -79,6 +79,7 @@ static inline bool vqz_rows_scatters(const vqz_simd *s, const vqz_layer *l) { re
 
 /* Where output channel o (stored order) of position x goes. */
 static inline uint8_t *vqz_row_dst(const vqz_row_job *j, size_t x, unsigned o) {
+    if (o < j->run) return j->dst + x * j->dst_step + ((size_t)o << j->packed->out16);     /* divisions are slow */
     unsigned g = o / j->run;
     return j->dst + x * j->dst_step + (g / j->shuffle) * j->i_step + (g % j->shuffle) * j->j_step +
            ((size_t)(o - g * j->run) << j->packed->out16);
