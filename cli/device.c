@@ -17,3 +17,32 @@ const char *device_library(void) {
     memcpy(slash + 1, beside, sizeof beside);
     return access(path, R_OK) == 0 ? path : NULL;
 }
+
+bool device_open(options *o) {
+    vqz_error e = {.offset = NO_OFFSET};
+    vqz_settings *s = &o->config.settings;
+    if (o->device == DEVICE_CPU) return true;
+    vqz_status status = VQZ_ERR_DEVICE;
+    if (o->sandbox) cli_fail(&e, status, NO_OFFSET, "not in a sandbox");
+    else status = vqz_device_open(&s->device, o->device == DEVICE_AUTO ? VQZ_DEVICE_AUTO : VQZ_DEVICE_CUDA, o->gpu, device_library(), &e);
+    if (status == VQZ_OK) return true;
+    if (o->device == DEVICE_AUTO && status == VQZ_ERR_DEVICE) {
+        const progress p = {.quiet = o->quiet};
+        report_device(&p, &e);
+        return true;
+    }
+    report_error("--device", &e);
+    return false;
+}
+
+bool device_tell(const options *o, const progress *p) {
+    vqz_error e = {.offset = NO_OFFSET};
+    if (o->device != DEVICE_AUTO || !o->config.settings.device || vqz_device_trouble(o->config.settings.device, &e) == VQZ_OK) return false;
+    report_device(p, &e);
+    return true;
+}
+
+void device_close(options *o) {
+    vqz_device_unref(o->config.settings.device);
+    o->config.settings.device = NULL;
+}

@@ -40,7 +40,7 @@ const option_row option_table[] = {
     {OPT_MODEL, "model", "FILE", FILES | M, "use this model beside the built-in ones; encode uses it instead"},
     {'j', "threads", "N", CODEC, "threads; default one per core. Changes no byte of the result"},
     {OPT_CPU, "cpu", "NAME", CODEC, "kernels: auto or one that vqz --version lists; default $VQZ_CPU, else auto. Changes no byte up to effort 4"},
-    {OPT_DEVICE, "device", "NAME", E | D | V, "cpu; cuda: all NVIDIA GPUs, or cuda:N for one; auto: the GPUs, and the processor for what they cannot do or fail at. "
+    {OPT_DEVICE, "device", "NAME", E | D | V | T, "cpu; cuda: all NVIDIA GPUs, or cuda:N for one; auto: the GPUs, and the processor for what they cannot do or fail at. "
                                               "Several files are worked on at once. Changes no byte; default cpu"},
     {OPT_MAX_PIXELS, "max-pixels", "N", FILES, "refuse larger pictures; default and limit 268435456"},
     {OPT_MEMORY, "memory", "N", FILES, "refuse to allocate more for one picture; default 4Gi"},

@@ -76,10 +76,7 @@ typedef struct crew {
 
 /* Once: what the processor does in the GPU's place. */
 static void tell_of_device(crew *c) {
-    vqz_error e = {.offset = NO_OFFSET};
-    if (c->told || c->r->o->device != DEVICE_AUTO || !c->r->o->config.settings.device || vqz_device_trouble(c->r->o->config.settings.device, &e) == VQZ_OK) return;
-    c->told = true;
-    report_device(&c->p, &e);
+    if (!c->told) c->told = device_tell(c->r->o, &c->p);
 }
 
 static void work_on_file(crew *c, outcome *done, const job *j) {
@@ -152,25 +149,6 @@ static int run_jobs(run *r, const job_list *l) {
     return progress_end(&c.p, l->count - (size_t)(c.p.failed - l->failed));
 }
 
-/* With --device auto the work goes on without. */
-static bool open_device(run *r) {
-    options *o = r->o;
-    vqz_error e = {.offset = NO_OFFSET};
-    vqz_settings *s = &o->config.settings;
-    if (o->device == DEVICE_CPU) return true;
-    vqz_status status = VQZ_ERR_DEVICE;
-    if (o->sandbox) cli_fail(&e, status, NO_OFFSET, "not in a sandbox");
-    else status = vqz_device_open(&s->device, o->device == DEVICE_AUTO ? VQZ_DEVICE_AUTO : VQZ_DEVICE_CUDA, o->gpu, device_library(), &e);
-    if (status == VQZ_OK) return true;
-    if (o->device == DEVICE_AUTO && status == VQZ_ERR_DEVICE) {
-        const progress p = {.quiet = o->quiet};
-        report_device(&p, &e);
-        return true;
-    }
-    report_error("--device", &e);
-    return false;
-}
-
 /* In a sandbox a model file is untrusted, too: only its bytes are read here. */
 static int run_prepared(run *r, const job_list *l) {
     vqz_error e = {.offset = NO_OFFSET};
@@ -195,10 +173,9 @@ int run_on_files(options *o, const char *input, const char *extension, task_work
     job_list jobs;
     run r = {.o = o, .work = work};
     int code = jobs_make(&jobs, o, input, extension);
-    if (code == EXIT_DONE && !open_device(&r)) code = EXIT_FAILED;
+    if (code == EXIT_DONE && !device_open(o)) code = EXIT_FAILED;
     if (code == EXIT_DONE) code = run_prepared(&r, &jobs);
-    vqz_device_unref(o->config.settings.device);
-    o->config.settings.device = NULL;
+    device_close(o);
     jobs_free(&jobs);
     return code;
 }

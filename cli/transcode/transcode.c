@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/commands.h"
+#include "cli/device.h"
 
 /* ---- Ctrl-C ---- */
 static volatile sig_atomic_t stopped;
@@ -227,6 +228,7 @@ static bool report(film *f, const vqz_error *bad) {
     progress_clear(p);
     if (bad->status) report_error(a->in, bad);
     if (lost) fprintf(stderr, "vqz: %s: %llu frames or packets were damaged or missing; %s has the rest\n", a->in, (unsigned long long)lost, a->out);
+    device_tell(&a->o, p);
     if (film_stopped()) fprintf(stderr, "vqz: stopped: %s ends with frame %llu\n", a->out, (unsigned long long)frames_of(f));
     report_result(p, "%s -> %s: %llu frames, %llu bytes, %.2f s", a->in, a->out, (unsigned long long)frames_of(f), (unsigned long long)f->out.written, now_seconds() - p->start);
     return !bad->status && !lost && !film_stopped();
@@ -266,11 +268,12 @@ int cmd_transcode(options *o) {
         code = EXIT_FAILED;
         av_log_set_level(a.o.quiet ? AV_LOG_FATAL : AV_LOG_ERROR);
         av_log_set_callback(on_log);
-        if (model_load(&model, &a.o)) {
+        if (device_open(&a.o) && model_load(&model, &a.o)) {
             catch_stops();
             code = transcode(&a);
             model_free(&model);
         }
+        device_close(&a.o);
     }
     film_args_free(&a);
     return code;
