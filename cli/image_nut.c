@@ -6,25 +6,25 @@
 #define MAIN 0x4E4D7A561F5F04ADu
 #define STREAM 0x4E5311405BF2F9DBu
 #define SYNCPOINT 0x4E4BE4ADEECA4569u
-enum { PTS_BITS = 7, KEY = 1, CODED_PTS = 8, SIZE_MSB = 32, CHECKSUM = 64, MOST = 96 };
+enum { PTS_BITS = 7, KEY = 1, CODED_PTS = 8, SIZE_MSB = 32, CHECKSUM = 64, NUT_MOST = 96 };
 
-typedef struct bytes {
-    uint8_t at[MOST];
+typedef struct nut_bytes {
+    uint8_t at[NUT_MOST];
     size_t n;
-} bytes;
+} nut_bytes;
 
-static void put(bytes *b, uint64_t v, int count) {
+static void nut_put(nut_bytes *b, uint64_t v, int count) {
     while (count--) b->at[b->n++] = (uint8_t)(v >> 8 * count);
 }
 
 /* 7 bits a byte, highest first; all but the last byte have bit 7 set. */
-static void put_v(bytes *b, uint64_t v) {
+static void nut_put_v(nut_bytes *b, uint64_t v) {
     int groups = 1;
     while (groups < 9 && v >> 7 * groups) groups++;
-    while (groups--) put(b, (v >> 7 * groups & 127) | (groups ? 128 : 0), 1);
+    while (groups--) nut_put(b, (v >> 7 * groups & 127) | (groups ? 128 : 0), 1);
 }
 
-static uint32_t crc(const uint8_t *p, size_t n) {
+static uint32_t nut_crc(const uint8_t *p, size_t n) {
     uint32_t c = 0;
     while (n--) {
         c ^= (uint32_t)*p++ << 24;
@@ -33,49 +33,49 @@ static uint32_t crc(const uint8_t *p, size_t n) {
     return c;
 }
 
-static void write_packet(sink *out, uint64_t startcode, bytes *payload) {
-    bytes head = {.n = 0};
-    put(payload, crc(payload->at, payload->n), 4);
-    put(&head, startcode, 8);
-    put_v(&head, payload->n);
+static void nut_packet(sink *out, uint64_t startcode, nut_bytes *payload) {
+    nut_bytes head = {.n = 0};
+    nut_put(payload, nut_crc(payload->at, payload->n), 4);
+    nut_put(&head, startcode, 8);
+    nut_put_v(&head, payload->n);
     sink_write(out, head.at, head.n);
     sink_write(out, payload->at, payload->n);
 }
 
-static void write_headers(sink *out, const vqz_image_info *info, const vqz_timing *clock) {
+static void nut_headers(sink *out, const vqz_image_info *info, const vqz_timing *clock) {
     static const char id[] = "nut/multimedia container", tags[][5] = {"Y800", "Y2\0\10", "RGB\30", "RGBA"};
-    bytes b = {.n = 0};
+    nut_bytes b = {.n = 0};
     sink_write(out, id, sizeof id);
     const uint64_t start[] = {3, 1, 32767, 1, clock->timebase_num, clock->timebase_den,           /* version, streams, distance of synchronization points, clocks */
                               KEY | CODED_PTS | SIZE_MSB | CHECKSUM, 6, 0, 1, 0, 0, 0, 255, 0};   /* all frame codes are the same; no header is left out */
-    for (size_t i = 0; i < sizeof start / sizeof *start; i++) put_v(&b, start[i]);
-    write_packet(out, MAIN, &b);
+    for (size_t i = 0; i < sizeof start / sizeof *start; i++) nut_put_v(&b, start[i]);
+    nut_packet(out, MAIN, &b);
     b.n = 0;
-    put_v(&b, 0);                /* stream 0 is video */
-    put_v(&b, 0);
-    put_v(&b, 4);
-    for (int i = 0; i < 4; i++) put(&b, (uint8_t)tags[info->layout - 1][i], 1);
+    nut_put_v(&b, 0);                /* stream 0 is video */
+    nut_put_v(&b, 0);
+    nut_put_v(&b, 4);
+    for (int i = 0; i < 4; i++) nut_put(&b, (uint8_t)tags[info->layout - 1][i], 1);
     const uint64_t rest[] = {0, PTS_BITS, 0, 0, 0, 0, info->width, info->height, 0, 0, 0};
-    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) put_v(&b, rest[i]);
-    write_packet(out, STREAM, &b);
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) nut_put_v(&b, rest[i]);
+    nut_packet(out, STREAM, &b);
 }
 
-static void write_frame_header(sink *out, const vqz_image_info *info, uint64_t pts) {
+static void nut_frame_header(sink *out, const vqz_image_info *info, uint64_t pts) {
     const uint64_t here = out->written, back = out->mark ? (here - out->mark) / 16 : 0;
-    bytes b = {.n = 0};
-    put_v(&b, pts);
-    put_v(&b, back);
-    write_packet(out, SYNCPOINT, &b);
+    nut_bytes b = {.n = 0};
+    nut_put_v(&b, pts);
+    nut_put_v(&b, back);
+    nut_packet(out, SYNCPOINT, &b);
     out->mark = here;
     b.n = 0;
-    put(&b, 0, 1);
-    put_v(&b, pts + (1u << PTS_BITS));
-    put_v(&b, (uint64_t)info->width * info->height * (uint64_t)info->layout);
-    put(&b, crc(b.at, b.n), 4);
+    nut_put(&b, 0, 1);
+    nut_put_v(&b, pts + (1u << PTS_BITS));
+    nut_put_v(&b, (uint64_t)info->width * info->height * (uint64_t)info->layout);
+    nut_put(&b, nut_crc(b.at, b.n), 4);
     sink_write(out, b.at, b.n);
 }
 
-static void lowest_terms(vqz_timing *t) {
+static void nut_lowest_terms(vqz_timing *t) {
     for (uint32_t a = t->timebase_num, b = t->timebase_den, rest; b; a = b, b = rest)
         if (!(rest = a % b)) {
             t->timebase_num /= b;
@@ -93,10 +93,10 @@ static vqz_status nut_open(image_writer **out, sink *to, image_format format, co
     if (!w) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     *w = (image_writer){.ops = &image_nut_writer, .out = to, .width = info->width, .height = info->height, .layout = info->layout};
     if (!to->written) {
-        lowest_terms(&clock);
-        write_headers(to, info, &clock);
+        nut_lowest_terms(&clock);
+        nut_headers(to, info, &clock);
     }
-    write_frame_header(to, info, (uint64_t)config->pts);
+    nut_frame_header(to, info, (uint64_t)config->pts);
     *out = w;
     return VQZ_OK;
 }
