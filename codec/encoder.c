@@ -13,6 +13,7 @@
 #include "codec/screen.h"
 #include "codec/settings.h"
 #include "codec/steps.h"
+#include "codec/vivid.h"
 #include "format/buffer.h"
 #include "format/format.h"
 #include <string.h>
@@ -393,6 +394,15 @@ typedef struct source {
     uint32_t x, y, width, height;
 } source;
 
+static const uint8_t *pixels_of(const source *s) { return s->rgb + ((size_t)(s->y - s->first) * s->picture_width + s->x) * 3; }
+static bool is_vivid(const source *s) { return vqz_is_vivid(pixels_of(s), (size_t)s->picture_width * 3, s->width, s->height); }
+
+static vqz_status correct_vivid(const vqz_encoder *enc, vqz_analysis *an, const source *s, vqz_rect rect, const vqz_latents *y, vqz_memory *mem, vqz_error *e) {
+    const vqz_nets *nets;
+    VQZ_TRY(vqz_model_nets(enc->model, enc->nets->kernels, VQZ_NETS_SYNTHESIS, &nets, e));
+    return vqz_vivid_correct(an, nets, mem, s->picture_width, s->picture_height, rect, y, e);
+}
+
 /* kept: where the latents are to be left, NULL: nowhere. */
 static vqz_status encode_latents(const vqz_encoder *enc, worker *w, const source *s, const vqz_latents *kept, vqz_memory *mem,
                                  uint8_t **payload, size_t *size, vqz_error *e) {
@@ -406,10 +416,12 @@ static vqz_status encode_latents(const vqz_encoder *enc, worker *w, const source
     if (a.used > w->capacity) return vqz_fail(e, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", s->width, s->height);
     if (kept) latents = *kept;
     const size_t stride = (size_t)s->picture_width * 3;
-    const uint8_t *rgb = s->rgb + (s->y - s->first) * stride + (size_t)s->x * 3;
+    const uint8_t *rgb = pixels_of(s);
     vqz_rect rect = {s->x / VQZ_LATENT_STEP, s->y / VQZ_LATENT_STEP, vqz_positions(s->width), vqz_positions(s->height)};
-    vqz_analyse(&an, s->rgb, stride, s->first, s->picture_width, s->picture_height, rect, enc->correct, &latents, &prior, &enc->model->level[enc->level]);
-    if (enc->correct) vqz_analysis_correct(&an, &synthesis, s->picture_width, s->picture_height, rect, &latents);
+    const bool vivid = is_vivid(s);
+    vqz_analyse(&an, s->rgb, stride, s->first, s->picture_width, s->picture_height, rect, enc->correct || vivid, &latents, &prior, &enc->model->level[enc->level]);
+    if (vivid) VQZ_TRY(correct_vivid(enc, &an, s, rect, &latents, mem, e));
+    else if (enc->correct) vqz_analysis_correct(&an, &synthesis, s->picture_width, s->picture_height, rect, &latents);
     const uint8_t unit = enc->unit && vqz_masking(rgb, stride, s->width, s->height, prior.steps) ? enc->unit : 0;
     if (!enc->rounds)
         return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, unit, &enc->quantizer, &latents, mem, payload, size, e);
@@ -425,7 +437,9 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     vqz_grid_rect(&enc->head, tx, enc->tile_row, &s.x, &s.y, &s.width, &s.height);
     const vqz_latents kept = enc->head.residual ? vqz_recon_latents(&enc->pixels, tx, enc->tile_row) : (vqz_latents){0};
     VQZ_TRY(encode_alpha(enc, s.x, s.y, s.width, s.height, r));
-    if (enc->whole) return VQZ_OK;           /* the GPU has */
+    if (enc->whole && !is_vivid(&s)) return VQZ_OK;          /* the GPU has */
+    vqz_free(&enc->mem, r->latent);
+    r->latent = NULL;
     return encode_latents(enc, w, &s, kept.data ? &kept : NULL, &enc->mem, &r->latent, &r->latent_size, &r->error);
 }
 

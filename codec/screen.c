@@ -74,16 +74,23 @@ vqz_status vqz_exact_encode(const vqz_pixels *p, vqz_rans_enc *rans, uint8_t **o
 
 /* ---- pixels or latents ------------------------------------------------------------------------ */
 
-/* A block's pixels: how many repeat the one to the left or above, the range of green, and how many follow two of one colour by a jump. */
+/* A block's pixels: how many repeat the one to the left or above, the range of green, how many follow two of one colour by a jump, how many are a little
+ * unlike one of those beside them, and how many much. */
 typedef struct look {
-    unsigned repeated, pixels, range, jumps;
+    unsigned repeated, pixels, range, jumps, gentle, steep;
 } look;
 
 static bool same(const uint8_t *a, const uint8_t *b) { return a[0] == b[0] && a[1] == b[1] && a[2] == b[2]; }
 
+static int farthest(const uint8_t *a, const uint8_t *b) {
+    int most = 0;
+    for (int k = 0; k < 3; k++) most = abs(a[k] - b[k]) > most ? abs(a[k] - b[k]) : most;
+    return most;
+}
+
 /* step: only every so many rows. */
 static look look_at(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint32_t by, uint32_t step) {
-    enum { JUMP = 32 };
+    enum { JUMP = 32, GENTLE = 3 };
     look l = {0};
     int low = 255, high = 0;
     for (uint32_t y = by * BLOCK; y < h && y < (by + 1) * BLOCK; y += step) {
@@ -93,6 +100,9 @@ static look look_at(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint32_t
             l.pixels++;
             if (p[1] < low) low = p[1];
             if (p[1] > high) high = p[1];
+            const int left = x ? farthest(p, p - s.step) : 0, up = y ? farthest(p, p - s.stride) : 0, most = left > up ? left : up;
+            l.gentle += most && most <= GENTLE;
+            l.steep += most > GENTLE;
             l.jumps += x > 1 && abs(p[1] - p[1 - (ptrdiff_t)s.step]) >= JUMP && same(p - s.step, p - 2 * s.step);
         }
     }
@@ -122,6 +132,8 @@ static bool may_be_flat(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint
 }
 
 static bool is_flat(const look *l) { return 5 * l->repeated >= 3 * l->pixels; }
+/* Of a gradient: latents have it for next to nothing. */
+static bool is_slope(const look *l) { return !l->steep && 16 * l->gentle > l->pixels; }
 
 /* Gray pictures never have many. */
 static bool has_few_real_colours(vqz_samples s, uint32_t w, uint32_t h) {
@@ -130,27 +142,39 @@ static bool has_few_real_colours(vqz_samples s, uint32_t w, uint32_t h) {
 }
 
 bool vqz_looks_like_screen(vqz_samples s, uint32_t w, uint32_t h) {
-    enum { STEP = 3, RANGE = 48, JUMPS = 2, SURE = 12, SHARE = 16 };
-    unsigned blocks = 0, sharp = 0, edged = 0;
+    enum { STEP = 3, RANGE = 48, JUMPS = 2, SURE = 12, SHARE = 16, SMOOTH_SHARE = 4 };
+    unsigned blocks = 0, sharp = 0, edged = 0, flat = 0;
     for (uint32_t by = 0; by < vqz_pixel_blocks(h); by++)
         for (uint32_t bx = 0; bx < vqz_pixel_blocks(w); bx++, blocks++) {
             if (!may_be_flat(s, w, h, bx, by, STEP)) continue;
             const look l = look_at(s, w, h, bx, by, STEP);
             sharp += is_flat(&l) && l.jumps >= JUMPS;
             edged += is_flat(&l) && l.range >= RANGE;
+            flat += is_flat(&l);
         }
-    return sharp >= SURE || edged * SHARE >= blocks || has_few_real_colours(s, w, h);
+    return sharp >= SURE || edged * SHARE >= blocks || flat * SMOOTH_SHARE >= blocks || has_few_real_colours(s, w, h);
 }
 
-/* Flat blocks, and those beside text that are half flat. How many there are. */
-static uint32_t choose_blocks(const vqz_screen *t, uint8_t *mask) {
-    enum { FLAT = 1, SOME = 2, TEXT = 4 };
+/* How many blocks: flat ones; those of them that are gradients; what the masks choose. */
+typedef struct counts {
+    uint32_t flat, slopes, chosen, plain;
+} counts;
+
+/* Flat blocks but gradients, and those beside text that are half flat; plain: only those that are flat all over. weights: of errors, which show as bands
+ * or blotches in gradients. */
+static counts choose_blocks(const vqz_screen *t, uint8_t *mask, uint8_t *plain, uint8_t *weights) {
+    enum { FLAT = 1, SOME = 2, TEXT = 4, SHOWN = 2 };
     const uint32_t nx = vqz_pixel_blocks(t->w), ny = vqz_pixel_blocks(t->h);
-    uint32_t n = 0;
+    counts n = {0};
     for (uint32_t by = 0; by < ny; by++)
         for (uint32_t bx = 0; bx < nx; bx++) {
             const look l = look_at(t->rgb, t->w, t->h, bx, by, 1);
-            mask[by * nx + bx] = (uint8_t)(is_flat(&l) ? FLAT | (l.jumps ? TEXT : 0) : 5 * l.repeated >= 2 * l.pixels ? SOME : 0);
+            const bool flat = is_flat(&l), slope = is_slope(&l);
+            n.flat += flat;
+            n.slopes += flat && slope;
+            weights[by * nx + bx] = slope ? SHOWN : 1;
+            mask[by * nx + bx] = (uint8_t)(slope ? 0 : flat ? FLAT | (l.jumps ? TEXT : 0) : 5 * l.repeated >= 2 * l.pixels ? SOME : 0);
+            n.plain += plain[by * nx + bx] = !slope && 16 * l.repeated >= 15 * l.pixels;
         }
     for (uint32_t by = 0; by < ny; by++)
         for (uint32_t bx = 0; bx < nx; bx++) {
@@ -159,18 +183,21 @@ static uint32_t choose_blocks(const vqz_screen *t, uint8_t *mask) {
                 for (uint32_t x = bx ? bx - 1 : 0; x <= bx + 1 && x < nx; x++)
                     if (mask[y * nx + x] & TEXT) *m |= FLAT;
         }
-    for (uint32_t i = 0; i < nx * ny; i++) n += mask[i] &= FLAT;
+    for (uint32_t i = 0; i < nx * ny; i++) n.chosen += mask[i] &= FLAT;
     return n;
 }
 
-/* Squared errors of the blocks that the mask chooses. */
-static uint64_t errors(const vqz_screen *t, const uint8_t *rgb, const uint8_t *mask) {
+/* Squared errors of the blocks that the mask chooses, times the blocks' weights. */
+static uint64_t errors(const vqz_screen *t, const uint8_t *weights, const uint8_t *rgb, const uint8_t *mask) {
     const uint32_t nx = vqz_pixel_blocks(t->w);
     uint64_t sum = 0;
     for (uint32_t y = 0; y < t->h; y++) {
-        const uint8_t *p = t->rgb.data + y * t->rgb.stride, *chosen = mask + (size_t)(y / BLOCK) * nx;
-        for (uint32_t x = 0; x < t->w; x++, p += t->rgb.step, rgb += 3)
-            for (unsigned k = 0; chosen[x / BLOCK] && k < 3; k++) sum += (uint64_t)((p[k] - rgb[k]) * (p[k] - rgb[k]));
+        const uint8_t *p = t->rgb.data + y * t->rgb.stride;
+        const size_t row = (size_t)(y / BLOCK) * nx;
+        for (uint32_t x = 0; x < t->w; x++, p += t->rgb.step, rgb += 3) {
+            const size_t block = row + x / BLOCK;
+            for (unsigned k = 0; mask[block] && k < 3; k++) sum += (uint64_t)((p[k] - rgb[k]) * (p[k] - rgb[k])) * weights[block];
+        }
     }
     return sum;
 }
@@ -226,6 +253,7 @@ typedef struct choice {
     uint8_t *payload, *mask;
     size_t size;
     uint64_t cost;
+    bool as_is;                              /* colours are not merged */
 } choice;
 
 static void drop(const vqz_screen *t, choice *c) {
@@ -235,7 +263,7 @@ static void drop(const vqz_screen *t, choice *c) {
 }
 
 /* The tile with the blocks of c->mask as pixels. c->payload NULL: that cannot be. work: room for the tile's pixels. */
-static vqz_status try_mask(const vqz_screen *t, choice *c, bool all, uint8_t *work, vqz_error *e) {
+static vqz_status try_mask(const vqz_screen *t, choice *c, const uint8_t *weights, bool all, uint8_t *work, vqz_error *e) {
     vqz_memory *mem = t->rans->mem;
     const uint32_t w = t->w, h = t->h;
     void *pixels = NULL, *payload = NULL;
@@ -243,10 +271,10 @@ static vqz_status try_mask(const vqz_screen *t, choice *c, bool all, uint8_t *wo
     size_t pixels_size = 0, latents_size = 0, head_size = 1;
     for (uint32_t y = 0; y < h; y++) memcpy(work + (size_t)y * w * 3, t->rgb.data + y * t->rgb.stride, (size_t)w * 3);
     bool fits = true;
-    const unsigned tolerance = t->exact ? 0 : vqz_colour_tolerance(t->quality_x16);
+    const unsigned tolerance = t->exact || c->as_is ? 0 : vqz_colour_tolerance(t->quality_x16);
     if (tolerance) VQZ_TRY(vqz_merge_colours(mem, work, w, h, c->mask, tolerance, &fits, e));
     if (!fits) return VQZ_OK;
-    c->cost += errors(t, work, c->mask);
+    c->cost += errors(t, weights, work, c->mask);
     const vqz_pixels p = {.samples = {work, (size_t)w * 3, 3}, .w = w, .h = h, .colours = t->colours, .mask = head[0] == VQZ_TILE_PIXELS ? NULL : c->mask};
     vqz_status s = vqz_pixels_encode(&p, VQZ_PIXELS_MEMORY, t->rans, &pixels, &pixels_size, e);
     if (s == VQZ_OK && head[0] == VQZ_TILE_MIXED) {
@@ -268,26 +296,42 @@ static vqz_status try_mask(const vqz_screen *t, choice *c, bool all, uint8_t *wo
     return s;
 }
 
-/* Latents against pixels for the flat blocks, and for all blocks where some are flat. */
+/* Latents against pixels for the plain blocks, for the flat ones, and for all where some are flat, with colours merged and as they are. */
 static vqz_status compare(const vqz_screen *t, const uint8_t *latents, size_t size, uint8_t *work, choice *best, vqz_error *e) {
+    enum { PLAIN, FLAT, ALL, AS_IS, WAYS };
     enum { SOME = 8, NEARLY_ALL = 16 };      /* all are tried from one flat in eight on, alone but for one in sixteen */
     vqz_memory *mem = t->rans->mem;
     const uint32_t blocks = vqz_pixel_blocks(t->w) * vqz_pixel_blocks(t->h);
-    void *some, *all;
-    VQZ_TRY(vqz_alloc(mem, &some, blocks, 1, e));
-    vqz_status s = vqz_alloc(mem, &all, blocks, 1, e);
-    choice c[2] = {{.mask = some}, {.mask = s == VQZ_OK ? all : NULL}};
-    const uint32_t flat = choose_blocks(t, some), chosen = has_few_real_colours(t->rgb, t->w, t->h) ? blocks : flat;
-    const bool wanted[2] = {flat && (blocks - flat) * NEARLY_ALL > blocks && chosen == flat, chosen && chosen * SOME >= blocks};
-    if (s == VQZ_OK && chosen) s = synthesise(t, latents, size, work, e);
-    if (s == VQZ_OK && chosen) {
-        memset(all, 1, blocks);
-        const uint64_t whole = errors(t, work, all);
-        c[0].cost = whole - errors(t, work, some);           /* what is left to latents has their errors */
+    uint8_t *masks[WAYS + 1] = {0};          /* and the weights */
+    choice c[WAYS] = {[AS_IS].as_is = true};
+    bool wanted[WAYS] = {0};
+    vqz_status s = VQZ_OK;
+    for (int i = 0; s == VQZ_OK && i <= WAYS; i++) {
+        void *mask;
+        s = vqz_alloc(mem, &mask, blocks, 1, e);
+        if (s == VQZ_OK) masks[i] = mask;
+    }
+    const uint8_t *weights = masks[WAYS];
+    for (int i = 0; i < WAYS; i++) c[i].mask = masks[i];
+    if (s == VQZ_OK) {
+        const counts n = choose_blocks(t, masks[FLAT], masks[PLAIN], masks[WAYS]);
+        const bool few = has_few_real_colours(t->rgb, t->w, t->h), slopes = n.slopes * SOME >= blocks;
+        memset(masks[ALL], 1, blocks);
+        memset(masks[AS_IS], 1, blocks);
+        wanted[FLAT] = n.chosen && (blocks - n.chosen) * NEARLY_ALL > blocks && (!few || slopes);
+        wanted[PLAIN] = wanted[FLAT] && n.plain < n.chosen && n.plain * SOME >= blocks;
+        wanted[ALL] = few || (n.flat && n.flat * SOME >= blocks);
+        wanted[AS_IS] = wanted[ALL] && slopes && !t->exact;
+    }
+    const bool any = wanted[FLAT] || wanted[ALL];
+    if (any) s = synthesise(t, latents, size, work, e);
+    if (any && s == VQZ_OK) {
+        const uint64_t whole = errors(t, weights, work, masks[ALL]);
+        for (int i = 0; i < WAYS; i++) c[i].cost = whole - errors(t, weights, work, masks[i]);       /* what is left to latents has their errors */
         best->cost = whole + errors_per_bit(t->quality_x16) * 8 * size;
     }
-    for (int i = 0; i < 2; i++) {
-        if (s == VQZ_OK && wanted[i]) s = try_mask(t, &c[i], i, work, e);
+    for (int i = 0; i < WAYS; i++) {
+        if (s == VQZ_OK && wanted[i]) s = try_mask(t, &c[i], weights, i >= ALL, work, e);
         if (s == VQZ_OK && c[i].payload && c[i].cost < best->cost) {
             choice worse = *best;
             *best = c[i];
@@ -295,6 +339,7 @@ static vqz_status compare(const vqz_screen *t, const uint8_t *latents, size_t si
         }
         drop(t, &c[i]);
     }
+    vqz_free(mem, masks[WAYS]);
     if (s != VQZ_OK) drop(t, best);
     return s;
 }

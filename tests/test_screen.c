@@ -110,7 +110,22 @@ static void test_photos_do_not_look_like_screens(void **state) {
     free(p);
 }
 
+/* Ramps in several colours are coded as they are also where merged colours would take less. */
+static void test_ramps_have_no_bands(void **state) {
+    (void)state;
+    uint8_t *p = malloc((size_t)W * H * 3);
+    for (uint32_t y = 0; y < H; y++)
+        for (uint32_t x = 0; x < W; x++)
+            for (uint32_t c = 0; c < 3; c++) p[(y * W + x) * 3 + c] = (uint8_t)((y / 34 + c) % 3 == 0 ? x : (y / 34 + c) % 3 == 1 ? 255 - x : 40 + 30 * c);
+    bytes file = encode(p, 3, 15, 0, 1);
+    uint8_t *out = decode(file);
+    for (size_t i = 0; i < (size_t)W * H * 3; i++) assert_in_range(out[i] + 1, p[i], p[i] + 2);
+    free(p);
+    free(out);
+    free(file.data);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mixtures), cmocka_unit_test(test_text_is_small), cmocka_unit_test(test_photos_do_not_look_like_screens)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ramps_have_no_bands), cmocka_unit_test(test_mixtures), cmocka_unit_test(test_text_is_small), cmocka_unit_test(test_photos_do_not_look_like_screens)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
