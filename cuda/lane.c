@@ -276,7 +276,8 @@ vqz_status vqz_cu_lane_samples(vqz_cu_lane *l, uint8_t *samples, vqz_error *e) {
             VQZ_TRY(vqz_cu_transform_run(l->made.transform, l->queue, e));
         }
         const vqz_backend_tile *t = &f->tile[first], *last = &f->tile[first + n - 1];
-        VQZ_TRY(fetch(l, samples + t->y * row, (const uint8_t *)l->samples.p + t->y * row, (last->y + last->h - t->y) * row, e));
+        if (!samples) VQZ_TRY(vqz_cu_check(vqz_cu_wait(l->queue), "pixels", e));
+        else VQZ_TRY(fetch(l, samples + t->y * row, (const uint8_t *)l->samples.p + t->y * row, (last->y + last->h - t->y) * row, e));
     }
     return VQZ_OK;
 }

@@ -2,7 +2,7 @@
 #include <cuda_runtime.h>
 #include <string.h>
 
-static_assert(cudaErrorMemoryAllocation == VQZ_CU_OUT_OF_MEMORY, "what is not the end of the device");
+static_assert(static_cast<int>(cudaErrorMemoryAllocation) == static_cast<int>(VQZ_CU_OUT_OF_MEMORY), "what is not the end of the device");
 
 /* What has been reported is not to be found again behind a kernel's launch. */
 static int code(cudaError_t e) {
