@@ -149,6 +149,7 @@ static vqz_status decode_one(task *t, vqz_error *e) {
     t->done->bytes_out += t->out.written;
     if (s == VQZ_OK) {
         t->done->bytes_in = source_offset(&t->in);
+        t->done->pixels = (double)r->info.width * r->info.height * (double)frames;
         tell(t, r, frames, lost);
     }
     image_reader_close(r);

@@ -118,7 +118,7 @@ void help_man(FILE *to) {
         ".SH ENVIRONMENT\n.TP\nVQZ_CPU\nThe kernels to use where no \\-\\-cpu is given.\n"
         ".SH FILES\nOutputs are written under a temporary name (\\&.NAME.XXXXXX) in their folder, flushed to the disk and renamed when complete: "
         "a file under its final name is whole, also after a crash or a loss of power. Signals that end vqz remove the temporary file; SIGKILL and crashes leave it, and it can be deleted. "
-        "After an interruption, \\-\\-resume goes on.\n"
+        "After an interruption, the same command on a folder goes on where encoding ended; \\-\\-resume does so for other files and for decoding.\n"
         ".SH SANDBOX\nWith \\-\\-sandbox each file is parsed by a process of its own, which a seccomp filter holds to memory, threads and the files that are open already; vqz itself "
         "looks at no byte of the input and renames the output when that process has said that all went well. A process that tries anything else is ended, the file is reported as "
         "failed, and the next one is tried. It needs Linux 4.14; where there is no such filter nothing is done and the exit status is 1.\n"

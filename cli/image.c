@@ -5,7 +5,8 @@
 
 /* ---- readers ---- */
 static const image_reader_ops *const readers[] = {&image_vqz_reader, &image_png_reader, &image_jpeg_reader,
-                                                  &image_pnm_reader, &image_y4m_reader};
+                                                  &image_pnm_reader, &image_y4m_reader, &image_webp_reader,
+                                                  &image_tiff_reader, &image_heif_reader};
 
 vqz_status image_reader_open(image_reader **r, source *in, const image_config *config, vqz_error *e) {
     *r = NULL;
@@ -14,7 +15,19 @@ vqz_status image_reader_open(image_reader **r, source *in, const image_config *c
     if (n == 0) return cli_fail(e, VQZ_ERR_TRUNCATED, NO_OFFSET, "is empty");
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
         if (readers[i]->probe(in->data + in->pos, n)) return readers[i]->open(r, in, config, e);
-    return cli_fail(e, VQZ_ERR_SIGNATURE, 0, "not a vqz, PNG, JPEG, PNM or y4m file");
+    return cli_fail(e, VQZ_ERR_SIGNATURE, 0, "not a vqz, PNG, JPEG, PNM, y4m, WebP, TIFF, HEIC or AVIF file");
+}
+
+void image_readers_prepare(void) {
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (readers[i]->prepare) readers[i]->prepare();
+}
+
+vqz_status image_not_built(image_reader **r, source *in, const image_config *config, vqz_error *e) {
+    (void)r;
+    (void)in;
+    (void)config;
+    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "this vqz was built without the library for WebP, TIFF, HEIC or AVIF files that this one needs");
 }
 
 vqz_status image_reader_go_on(image_reader *r, vqz_error *e) {
@@ -57,6 +70,11 @@ vqz_status image_alloc(uint8_t **p, uint64_t height, uint64_t stride, const imag
 void image_note(image_reader *r, const char *text) {
     size_t used = strlen(r->note);
     snprintf(r->note + used, sizeof r->note - used, "%s%s", used ? "; " : "", text);
+}
+
+void image_note_loss(image_reader *r, const char *text) {
+    image_note(r, text);
+    r->loss = true;
 }
 
 void image_note_whole(image_reader *r, const char *why) {

@@ -30,14 +30,17 @@ typedef struct image_reader_ops {
     vqz_status (*open)(image_reader **r, source *in, const image_config *config, vqz_error *e);
     vqz_status (*next)(image_reader *r, image_rows *rows, vqz_error *e);
     void (*close)(image_reader *r);
+    void (*prepare)(void);       /* what it can do no more in a sandbox; NULL: nothing */
 } image_reader_ops;
-extern const image_reader_ops image_png_reader, image_jpeg_reader, image_pnm_reader, image_y4m_reader, image_vqz_reader;
+extern const image_reader_ops image_png_reader, image_jpeg_reader, image_pnm_reader, image_y4m_reader, image_vqz_reader, image_webp_reader, image_tiff_reader,
+    image_heif_reader;
 
 struct image_reader {
     const image_reader_ops *ops;
     source *in;
     vqz_image_info info;         /* blobs belong to the reader */
     char note[160];              /* what the conversion changed; "" when nothing */
+    bool loss;                   /* by which the source has something that no quality keeps */
     bool moving;                 /* there may be more pictures, all with this info */
     vqz_timing timing;           /* of those */
     vqz_frame frame;             /* the present one: time, and for .vqz the rest */
@@ -49,6 +52,10 @@ struct image_reader {
 
 /* Recognises the format by its first bytes. The source must outlive the reader. */
 vqz_status image_reader_open(image_reader **r, source *in, const image_config *config, vqz_error *e);
+/* To be called before a sandbox is entered. */
+void image_readers_prepare(void);
+/* In the place of a reader that this build lacks. */
+vqz_status image_not_built(image_reader **r, source *in, const image_config *config, vqz_error *e);
 /* Numbered files as one sequence. `first` is the file of `number` and must outlive the reader, like `pattern`. */
 vqz_status image_numbered_open(image_reader **r, source *first, const char *pattern, uint64_t number, const image_config *config, vqz_error *e);
 /* Where there may be several pictures: goes to the next one, the first one at first. VQZ_END: there are no more. Without it, rows are those of
@@ -63,6 +70,8 @@ vqz_status image_check_size(uint64_t width, uint64_t height, const image_config 
 /* For readers: malloc of height * stride bytes within the memory limit. */
 vqz_status image_alloc(uint8_t **p, uint64_t height, uint64_t stride, const image_config *config, vqz_error *e);
 void image_note(image_reader *r, const char *text);
+/* The same of something that is lost: such a source is never deleted. */
+void image_note_loss(image_reader *r, const char *text);
 /* A note that a picture, unless it is small, takes memory in proportion to its size, and why. */
 void image_note_whole(image_reader *r, const char *why);
 

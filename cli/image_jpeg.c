@@ -122,7 +122,7 @@ static void collect_markers(jpeg_reader *r) {
         meta->icc = r->icc;
         meta->icc_size = size;
     }
-    if (cmyk) image_note(&r->base, "CMYK converted to RGB without its colour profile");
+    if (cmyk) image_note_loss(&r->base, "CMYK converted to RGB without its colour profile");
 }
 
 static vqz_status open_jpeg(jpeg_reader *r, const image_config *config, vqz_error *e) {
@@ -209,4 +209,4 @@ static vqz_status jpeg_next(image_reader *base, image_rows *rows, vqz_error *e) 
     return VQZ_OK;
 }
 
-const image_reader_ops image_jpeg_reader = {"JPEG", jpeg_probe, jpeg_open, jpeg_next, jpeg_close};
+const image_reader_ops image_jpeg_reader = {"JPEG", jpeg_probe, jpeg_open, jpeg_next, jpeg_close, NULL};

@@ -131,7 +131,7 @@ static void collect_metadata(png_reader *r) {
         if (strncmp(r->left_out, metadata_chunks[i], 4) == 0 && !kept[i]) {
             char note[112];
             snprintf(note, sizeof note, "left out: %s", r->left_out);
-            image_note(&r->base, note);
+            image_note_loss(&r->base, note);
         }
 #ifdef PNG_cICP_SUPPORTED
     png_get_cICP(r->png, r->png_info, &info->cicp[0], &info->cicp[1], &info->cicp[2], &info->cicp[3]);
@@ -145,7 +145,7 @@ static void collect_metadata(png_reader *r) {
     int intent;
     if (!info->meta.icc && !info->cicp[0] && !png_get_sRGB(r->png, r->png_info, &intent) &&
         png_get_gAMA(r->png, r->png_info, &gamma) && (gamma < 0.44 || gamma > 0.47))
-        image_note(&r->base, "its gamma is not carried");
+        image_note_loss(&r->base, "its gamma is not carried");
 }
 
 /* Everything becomes 8-bit gray, gray+alpha, RGB or RGBA. */
@@ -153,7 +153,7 @@ static void set_transforms(png_reader *r) {
     int depth = png_get_bit_depth(r->png, r->png_info), type = png_get_color_type(r->png, r->png_info);
     if (depth == 16) {
         png_set_scale_16(r->png);
-        image_note(&r->base, "16-bit samples reduced to 8");
+        image_note_loss(&r->base, "16-bit samples reduced to 8");
     }
     if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(r->png);
     if (depth < 8) png_set_expand_gray_1_2_4_to_8(r->png);
@@ -240,4 +240,4 @@ static vqz_status png_next(image_reader *base, image_rows *rows, vqz_error *e) {
     return VQZ_OK;
 }
 
-const image_reader_ops image_png_reader = {"PNG", png_probe, png_open, png_next, png_close};
+const image_reader_ops image_png_reader = {"PNG", png_probe, png_open, png_next, png_close, NULL};

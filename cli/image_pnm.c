@@ -109,7 +109,7 @@ static vqz_status read_header(pnm_reader *r, source *in, const image_config *con
     if (r->maxval < 1 || r->maxval > 65535) return bad_header(in, "the largest sample value is not 1 to 65535", e);
     vqz_status s = image_check_size(w, h, config, e);
     if (s != VQZ_OK) return s;
-    if (r->maxval > 255) image_note(&r->base, "16-bit samples reduced to 8");
+    if (r->maxval > 255) image_note_loss(&r->base, "16-bit samples reduced to 8");
     r->depth = depth;
     r->base.info = (vqz_image_info){.width = w, .height = h, .layout = (vqz_layout)depth};
     r->raw_size = r->kind == 4 ? (w + 7u) / 8 : (size_t)w * depth * (r->maxval > 255 ? 2 : 1);
@@ -179,7 +179,7 @@ static vqz_status pnm_next(image_reader *base, image_rows *rows, vqz_error *e) {
     return VQZ_OK;
 }
 
-const image_reader_ops image_pnm_reader = {"PNM", pnm_probe, pnm_open, pnm_next, pnm_close};
+const image_reader_ops image_pnm_reader = {"PNM", pnm_probe, pnm_open, pnm_next, pnm_close, NULL};
 
 /* ---- writer ---- */
 typedef struct pnm_writer {

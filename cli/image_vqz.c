@@ -89,4 +89,4 @@ static vqz_status vqz_next(image_reader *base, image_rows *rows, vqz_error *e) {
     return VQZ_OK;
 }
 
-const image_reader_ops image_vqz_reader = {"vqz", vqz_is_ours, vqz_open, vqz_next, vqz_close};
+const image_reader_ops image_vqz_reader = {"vqz", vqz_is_ours, vqz_open, vqz_next, vqz_close, NULL};

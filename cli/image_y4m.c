@@ -149,7 +149,7 @@ static vqz_status y4m_next(image_reader *base, image_rows *rows, vqz_error *e) {
     return VQZ_OK;
 }
 
-const image_reader_ops image_y4m_reader = {"y4m", y4m_probe, y4m_open, y4m_next, y4m_close};
+const image_reader_ops image_y4m_reader = {"y4m", y4m_probe, y4m_open, y4m_next, y4m_close, NULL};
 
 /* ---- writer: limited range. Planes follow each other, so chroma waits in memory ---- */
 typedef struct y4m_writer {

@@ -8,8 +8,8 @@
 
 #define BIT(c) (1u << (c))
 enum {
-    E = BIT(CMD_ENCODE), D = BIT(CMD_DECODE), I = BIT(CMD_INFO), V = BIT(CMD_VERIFY), C = BIT(CMD_COMPARE), T = BIT(CMD_TRANSCODE), M = BIT(CMD_MODELS),
-    H = BIT(CMD_HELP), FILES = E | D | I | V | C | T, CODEC = E | D | V | C | T
+    E = BIT(CMD_ENCODE), D = BIT(CMD_DECODE), I = BIT(CMD_INFO), V = BIT(CMD_VERIFY), C = BIT(CMD_COMPARE), T = BIT(CMD_TRANSCODE), P = BIT(CMD_MANIFEST), M = BIT(CMD_MODELS),
+    H = BIT(CMD_HELP), FILES = E | D | I | V | C | T, FILES_MANY = E | D | I | V, CODEC = E | D | V | C | T
 };
 enum {
     OPT_TUNE = 256, OPT_LOSSLESS, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
@@ -23,9 +23,18 @@ const option_row option_table[] = {
     {OPT_LOSSLESS, "lossless", NULL, E | T, "keep every sample as it is, under transparent pixels too; 16-bit samples are reduced to 8 before"},
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
-    {'o', "output", "OUT", E | D, "file or folder to write, - for standard output; default: beside the input"},
+    {'o', "output", "OUT", E | D | P, "file or folder to write, - for standard output; default: beside the input"},
     {'f', "force", NULL, E | D, "without -o: replace files that exist"},
     {OPT_RESUME, "resume", NULL, E | D, "skip files whose output exists and is not older: goes on with a folder after an interruption"},
+    {OPT_INCLUDE, "include", "GLOB", FILES_MANY, "in folders, take files that match; the last GLOB that matches decides. Where the first option of the two kinds is --include, only those"},
+    {OPT_EXCLUDE, "exclude", "GLOB", FILES_MANY, "in folders, leave out files that match"},
+    {OPT_JOBS, "jobs", "N", E | D | V, "files worked on at the same time, each in a process of its own; default one per core, with -j one"},
+    {OPT_DRY_RUN, "dry-run", NULL, E | D, "say what would be done with each file, and do nothing"},
+    {OPT_DELETE_SOURCE, "delete-source", NULL, E, "remove each source when its .vqz is on the disk, was read back, decoded and has the right hash (implies --pixel-hash)"},
+    {OPT_SHARD, "shard", "I/N", E | D | V, "only share I of N (0/4 to 3/4) of the files, by a hash of their names; auto: as Slurm, Open MPI or Kubernetes say"},
+    {OPT_SHARDS, "shards", "N", E | D | V, "with --shard auto: the number of shares, where the environment tells only which one this is"},
+    {OPT_MANIFEST, "manifest", "FILE", E, "write a list of all files, sizes, hashes and errors; with --shard, one for each share: FILE.tsv becomes FILE.I-of-N.tsv"},
+    {OPT_KEEP_GOING, "keep-going", NULL, E, "exit with 0 where files failed: the manifest says which"},
     {OPT_FORMAT, "format", "TYPE", D, "png, ppm, pgm, pnm, pam, y4m or nut; default: by the name of OUT; in a pipe png, of a sequence y4m, or nut where it has alpha"},
     {OPT_PNG_LEVEL, "png-level", "N", D, "zlib level of PNG files, 0 (fastest) to 9 (smallest); default 1"},
     {OPT_STORED, "stored-orientation", NULL, D, "leave the pixels as stored and keep the orientation in EXIF"},
@@ -36,7 +45,7 @@ const option_row option_table[] = {
     {OPT_PARTIAL, "partial", NULL, D | C | T, "take what can be decoded from a truncated or damaged file"},
     {OPT_NO_VERIFY, "no-verify", NULL, D | C | T, "do not check the hashes of latents and pixels"},
     {OPT_MATRIX, "matrix", "NAME", E | D | C, "y4m colours: bt601, bt709 or auto (bt709 from 1280 columns or 577 rows); default auto"},
-    {OPT_JSON, "json", NULL, I | C | M, "print JSON, one object per line"},
+    {OPT_JSON, "json", NULL, E | D | V | I | C | M, "print JSON, one object per line, on standard output"},
     {OPT_MODEL, "model", "FILE", FILES | M, "use this model beside the built-in ones; encode uses it instead"},
     {'j', "threads", "N", CODEC, "threads; default one per core. Changes no byte of the result"},
     {OPT_CPU, "cpu", "NAME", CODEC, "kernels: auto or one that vqz --version lists; default $VQZ_CPU, else auto. Changes no byte up to effort 4"},
@@ -69,6 +78,13 @@ const command commands[CMD_COUNT] = {
         "IN is a PNG, JPEG, PNM or y4m file, - for standard input, or a folder, in which every such picture is found at any depth.\n"
         "Without -o, photo.png becomes photo.vqz beside it, and a file that exists is left alone unless -f is given. With -o and one IN, OUT is the file to write. "
         "With several INs or a folder, OUT is a folder: it is made where needed, and a folder's tree is mirrored in it. Files that -o names are replaced.\n"
+        "Folders are kept up to date: a file found in one gets the time of its source, and notes size and time of the source, model and settings (chunk fROM). Where all that is as it was, "
+        "a later run leaves the file alone, unless -f is given; so an interrupted run is finished by the same command. Names that begin with a dot are left out.\n"
+        "--include and --exclude take patterns of names: * and ? do not match /, ** does, [a-z] is one character. A pattern without / names files and folders at any depth, one with / a path "
+        "from the top of the folder, one that ends with / only folders; what names a folder takes all that is in it. The last pattern that matches a file decides.\n"
+        "An error costs one file: it is named, the others are done, and the exit status is 1. --delete-source keeps sources that have more than a .vqz file does: 16 bits, CMYK, further "
+        "pages, metadata that was left out; that is an error, too.\n"
+        "--shard divides the files among machines, by a hash of each output's name; docs/scale.md has recipes. Shares count from 0.\n"
         "Links to files are read; links to folders are not entered in a folder. A name that -o gives as it stands may be a link, which is followed, or a device or pipe, which is "
         "written to as it is. Nothing else is written through a link: below an OUT folder a link to a folder is an error, and a link in the place of a file is replaced.\n"
         "ICC profile, EXIF and XMP are kept. Pixels are stored as they are; the EXIF orientation is also written into the header, and decoders turn the picture. "
@@ -76,14 +92,16 @@ const command commands[CMD_COUNT] = {
         "Text, line art and flat drawings, also beside photos, are coded as pixels where that takes less and errs less.\n"
         "A y4m file of several frames becomes a sequence, and so do numbered files: IN is then their name with %d or %04d in the place of the number, which "
         "begins at 0 to 4, and -o names the sequence. In y4m, colours are those of --matrix.\n",
-        "vqz encode photo.jpg\n  writes photo.vqz\nvqz encode -q 50 -o web photos\n  a folder, mirrored under web/\n"
+        "vqz encode photo.jpg\n  writes photo.vqz\nvqz encode -q 50 -o web photos\n  a folder, mirrored under web/; once more: what has changed since\n"
+        "vqz encode --include '*.jpg' --exclude thumbs -o web photos\n  JPEG files outside folders called thumbs\n"
+        "vqz encode --shard auto --keep-going --manifest lists/web.tsv -o web photos\n  a share of the files, as a job of Slurm\n"
         "vqz encode --target-size 100k -o small.vqz photo.png\n  at most 100,000 bytes\n"
         "pngtopnm photo.png | vqz encode - > photo.vqz\n  in a pipe\n"
         "vqz encode --fps 25 -o film.vqz f%03d.png\n  f000.png or f001.png and on: a sequence\n"
         "ffmpeg -i film.mp4 -f yuv4mpegpipe - | vqz encode -o film.vqz -\n  the frames of a film\n", 1, 1 << 30, cmd_encode},
     [CMD_DECODE] = {"decode", "[OPTION...] [-o OUT] IN...", "turn .vqz files into PNG, PNM, y4m or NUT",
         "IN is a .vqz file, - for standard input, or a folder, in which every .vqz file is found at any depth. OUT works as in vqz encode; the type of an output file "
-        "follows from its name.\n"
+        "follows from its name. Files found in a folder get the time of their .vqz; --include, --exclude, --jobs and --shard are as in vqz encode.\n"
         "The picture is turned upright and the orientation in its EXIF is reset to 1, so that no viewer turns it again. PNG keeps ICC profile, EXIF, XMP and CICP; the other types "
         "hold pixels only. The same file gives the same pixels on every machine.\n"
         "A sequence becomes numbered files where OUT has %d or %04d in the place of the number, which counts from 1; or one file of type y4m, PAM or PNM, with all "
@@ -115,6 +133,12 @@ const command commands[CMD_COUNT] = {
         "vqz transcode film.mp4 film.vqz\n  the pictures of a film\nvqz transcode -q 60 film.mp4 film.mkv\n  with sound, subtitles and chapters\n"
         "vqz transcode film.vqz film.mp4 -c:v libx264 -crf 18\n  and back\nvqz transcode -ss 1:30 -t 10 film.mkv part.vqz -vf scale=640:-2\n  ten seconds, smaller\n"
         "vqz transcode film.vqz film.mov -c:v copy\n  packets as they are\n", 2, 2, cmd_transcode, true},
+    [CMD_MANIFEST] = {"manifest", "merge -o OUT MANIFEST... | verify MANIFEST [FOLDER]", "put lists of what was made together, and hold files against them",
+        "merge makes one manifest of those that all shares of a folder have written (vqz encode --shard --manifest). It is an error where a share is missing or there twice, where a file "
+        "is missing or was made twice, or where shares saw different folders or had different settings.\n"
+        "verify reads every file that a manifest lists, below FOLDER (the -o of vqz encode; default: here), and compares size and hash. The exit status is 0 only if all are as they "
+        "were made and none had failed.\n",
+        "vqz manifest merge -o all.tsv m.*-of-4.tsv\nvqz manifest verify all.tsv web\n", 2, 1 << 30, cmd_manifest},
     [CMD_MODELS] = {"models", "[OPTION...]", "list the models that this program can use",
         "A .vqz file names the model that made it and decodes with no other.\n", "vqz models\n", 0, 0, cmd_models},
     [CMD_HELP] = {"help", "[COMMAND]", "explain a command", "Without COMMAND: an overview.\n",
@@ -290,6 +314,7 @@ const char *option_apply(options *o, int id, const char *arg) {
         if (!parse_device(arg, o)) return "auto, cpu, cuda or cuda:N";
         break;
     case OPT_MAN: o->man = true; break;
+    default: return options_apply_folder(o, id, arg);
     }
     return NULL;
 }
@@ -355,8 +380,9 @@ static void complain_unknown(command_id c, const char *word) {
     fputc('\n', stderr);
 }
 
-static bool check_inputs(const options *o) {
+static bool check_inputs(options *o) {
     const command *c = &commands[o->command];
+    const char *folders;
     int stdins = 0;
     for (int i = 0; i < o->input_count; i++) {
         stdins += strcmp(o->inputs[i], "-") == 0;
@@ -371,6 +397,7 @@ static bool check_inputs(const options *o) {
     else if (o->target_size && o->target_psnr > 0) fprintf(stderr, "vqz %s: --target-size and --target-psnr exclude each other\n", c->name);
     else if (o->config.settings.lossless && (o->target_size || o->target_psnr > 0)) fprintf(stderr, "vqz %s: --lossless has no size or PSNR to aim at\n", c->name);
     else if (o->device == DEVICE_CUDA && o->sandbox) fprintf(stderr, "vqz %s: --sandbox and --device cuda exclude each other: drivers open files\n", c->name);
+    else if ((folders = options_check_folder(o))) fprintf(stderr, "vqz %s: %s\n", c->name, folders);
     else return true;
     return false;
 }

@@ -1,6 +1,7 @@
 /* The command line: one table of commands and one of options drive the parser, the help texts and the manual page. */
 #ifndef VQZ_CLI_OPTIONS_H
 #define VQZ_CLI_OPTIONS_H
+#include "cli/glob.h"
 #include "cli/image.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -12,6 +13,7 @@ typedef enum command_id {
     CMD_VERIFY,
     CMD_COMPARE,
     CMD_TRANSCODE,
+    CMD_MANIFEST,
     CMD_MODELS,
     CMD_HELP,
     CMD_COUNT
@@ -30,6 +32,14 @@ typedef struct options {
     bool strip, force, resume, json, stored_orientation, quiet, verbose, man, sandbox;
     char **inputs;
     int input_count;
+    /* folders */
+    uint32_t jobs;               /* files at a time; 0: not given */
+    filter filters[64];
+    size_t filter_count;
+    const char *shard;           /* "I/N" or "auto"; NULL: every file */
+    uint32_t share, shares;      /* what it says; shares 0: every file. Before that, shares is --shards */
+    const char *manifest;        /* file name, or NULL */
+    bool dry_run, delete_source, keep_going;
 } options;
 
 typedef struct command {
@@ -54,6 +64,11 @@ extern const int option_count;
 typedef enum parse_result { PARSE_RUN, PARSE_HELP, PARSE_VERSION, PARSE_FAILED } parse_result;
 /* Messages go to stderr. argv is permuted; o->inputs points into it. */
 parse_result options_parse(options *o, int argc, char **argv);
+/* options_folder.c: the options that are about folders; as option_apply. */
+enum { OPT_FOLDER = 400, OPT_JOBS = OPT_FOLDER, OPT_INCLUDE, OPT_EXCLUDE, OPT_DRY_RUN, OPT_DELETE_SOURCE, OPT_SHARD, OPT_SHARDS, OPT_MANIFEST, OPT_KEEP_GOING };
+const char *options_apply_folder(options *o, int id, const char *arg);
+/* What they must keep among themselves. NULL, or what is wrong. */
+const char *options_check_folder(options *o);
 /* For commands that read their words themselves: the row of a name without dashes, or NULL; and what it does, as in options_parse. NULL, or what
  * was expected instead of `arg`. Rows from OPT_FILM on are the command's own. */
 enum { OPT_FILM = 1000, OPT_FILM_FORMAT = OPT_FILM, OPT_FILM_CODEC, OPT_FILM_FILTERS, OPT_FILM_START, OPT_FILM_LENGTH, OPT_FILM_RATE, OPT_FILM_FRAMES,

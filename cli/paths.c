@@ -1,6 +1,7 @@
 #include "cli/paths.h"
 #include "cli/pattern.h"
 #include "cli/progress.h"
+#include "cli/shard.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -21,11 +22,6 @@ static bool is_folder(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool is_file(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 static const char *file_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
@@ -34,7 +30,8 @@ static const char *file_name(const char *path) {
 /* The dot before a known extension, or NULL. */
 static const char *known_extension(const char *path, const char *only) {
     static const char *const pictures[] = {"png", "jpg", "jpeg", "jpe", "jfif", "pnm",
-                                           "ppm", "pgm", "pbm",  "pam", "y4m",  NULL};
+                                           "ppm", "pgm", "pbm",  "pam", "y4m",  "webp",
+                                           "tif", "tiff", "avif", "heic", "heif", "hif", NULL};
     const char *dot = strrchr(file_name(path), '.');
     if (!dot || dot == file_name(path)) return NULL;
     if (only) return strcasecmp(dot + 1, only) == 0 ? dot : NULL;
@@ -85,11 +82,44 @@ static bool add_job(job_list *l, job j, bool has_output) {
     return true;
 }
 
+const char *job_output_below(const job *j) {
+    if (j->named) return file_name(j->out);
+    return j->root ? j->out + j->root + (j->out[j->root] == '/') : j->out + j->below;
+}
+
 /* `relative`: the file's path below the folder that was given, which the output tree mirrors. */
-static bool add_file(const walk *w, const char *path, const char *relative) {
-    job j = {.in = strdup(path), .derived = w->o->output == NULL, .root = w->folder ? strlen(w->folder) : 0};
+static bool add_file(const walk *w, const char *path, const char *relative, const struct stat *found) {
+    job j = {.in = strdup(path), .derived = w->o->output == NULL, .walked = found != NULL, .root = w->folder ? strlen(w->folder) : 0,
+             .below = strlen(path) - strlen(relative)};
+    struct stat st;
     if (w->extension) j.out = output_name(w, w->folder ? relative : path);
+    w->list->seen++;
+    /* the share follows from the name of what is made, so that two sources of one output meet */
+    if (j.in && (j.out || !w->extension) && !shard_has(w->o, w->extension ? job_output_below(&j) : relative)) {
+        free(j.in);
+        free(j.out);
+        return true;
+    }
+    if (!found && stat(path, &st) == 0 && S_ISREG(st.st_mode)) found = &st;
+    j.size = found ? (uint64_t)found->st_size : 0;
     return add_job(w->list, j, w->extension != NULL);
+}
+
+static bool add_folder(const walk *w, const char *path, const char *relative);
+
+/* An entry of a folder; false: out of memory. */
+static bool add_entry(const walk *w, const char *path, const char *relative, const char *name) {
+    const options *o = w->o;
+    struct stat st;
+    if (lstat(path, &st) != 0) return true;
+    if (S_ISDIR(st.st_mode)) return filters_prune(o->filters, o->filter_count, relative) || add_folder(w, path, relative);
+    if (S_ISLNK(st.st_mode) && stat(path, &st) != 0) return true;
+    if (!S_ISREG(st.st_mode)) return true;       /* a pipe could make us wait forever */
+    if (!filters_take(o->filters, o->filter_count, relative)) return true;
+    if (known_extension(name, w->input)) return add_file(w, path, relative, &st);
+    w->list->others++;
+    if (o->verbose && !o->quiet && !w->input) fprintf(stderr, "%s: left out: its name is none of a picture\n", path);
+    return true;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
@@ -105,16 +135,11 @@ static bool add_folder(const walk *w, const char *path, const char *relative) {
     }
     for (int i = 0; i < count; i++) {
         const char *name = names[i]->d_name;
-        struct stat st;
         if (good && name[0] != '.') { /* hidden ones are not the user's pictures; our temporary files are among them */
             char *inner = join(path, name), *below = join(relative, name);
             good = inner && below;
-            if (good && lstat(inner, &st) == 0) {
-                if (S_ISDIR(st.st_mode)) good = add_folder(w, inner, below);
-                else if (known_extension(name, w->input) && is_file(inner)) good = add_file(w, inner, below);   /* a pipe could make us wait forever */
-            } else if (!good) {
-                no_memory();
-            }
+            if (!good) no_memory();
+            good = good && add_entry(w, inner, below, name);
             free(inner);
             free(below);
         }
@@ -154,6 +179,8 @@ static int usage(const options *o, const char *text) {
 static int add_named(walk *w, const char *in, const char *out) {
     const bool numbered = w->o->command == CMD_ENCODE ? pattern_first(in) >= 0 : w->o->command == CMD_DECODE && pattern_is(out);
     if (numbered && w->o->sandbox) return usage(w->o, "numbered files cannot be opened in a sandbox: use a .y4m or .pam file for all frames");
+    w->list->seen++;
+    if (!shard_has(w->o, file_name(w->extension ? out : in))) return EXIT_DONE;
     const job j = {.in = strdup(in), .out = w->extension ? strdup(out) : NULL, .named = true, .numbered = numbered};
     return add_job(w->list, j, w->extension != NULL) ? EXIT_DONE : EXIT_FAILED;
 }
@@ -170,19 +197,19 @@ static int add_pipe(walk *w, const char *in) {
 
 static int add_input(walk *w, const char *in) {
     const options *o = w->o;
-    const size_t before = w->list->count;
+    const size_t before = w->list->seen;
     const int failed = w->list->failed;
     if (strcmp(in, "-") == 0 || (o->output && strcmp(o->output, "-") == 0)) return add_pipe(w, in);
     if (is_folder(in)) {
         if (!add_folder(w, in, "")) return EXIT_FAILED;
-        if (w->list->count == before && w->list->failed == failed) {
-            fprintf(stderr, "vqz: %s: no %s in this folder\n", in, w->input ? ".vqz files" : "pictures");
+        if (w->list->seen == before && w->list->failed == failed) {
+            fprintf(stderr, "vqz: %s: no %s in this folder%s\n", in, w->input ? ".vqz files" : "pictures", o->filter_count ? " that --include and --exclude let through" : "");
             w->list->failed++;
         }
         return EXIT_DONE;
     }
     if (w->extension && !o->output && o->command == CMD_ENCODE && pattern_first(in) >= 0) return usage(o, "numbered files become one file: name it with -o");
-    if (w->folder || !o->output || !w->extension) return add_file(w, in, file_name(in)) ? EXIT_DONE : EXIT_FAILED;
+    if (w->folder || !o->output || !w->extension) return add_file(w, in, file_name(in), NULL) ? EXIT_DONE : EXIT_FAILED;
     return add_named(w, in, o->output);
 }
 
@@ -230,11 +257,15 @@ vqz_status job_open_input(const job *j, source *in, vqz_error *e) {
     return s;
 }
 
-vqz_status job_open_output(const job *j, const options *o, const source *in, sink *out, vqz_error *e) {
+vqz_status job_check_output(const job *j, const options *o, bool outdated, vqz_error *e) {
     struct stat st;
     if (j->clash) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s is already made from %s", path_tail(j->out), path_tail(j->clash->in));
-    if (j->derived && !o->force && lstat(j->out, &st) == 0)
+    if (j->derived && !o->force && !outdated && lstat(j->out, &st) == 0)
         return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "%s exists; use -f to replace it or -o for another name", path_tail(j->out));
+    return VQZ_OK;
+}
+
+vqz_status job_open_output(const job *j, const options *o, const source *in, sink *out, vqz_error *e) {
     if (j->numbered && o->command == CMD_DECODE) return VQZ_OK;      /* they are opened one after the other */
     vqz_status s = j->named ? sink_open(out, j->out, e) : sink_open_below(out, j->out, j->root, e);
     if (s != VQZ_OK || !sink_replaces(out, in)) return s;

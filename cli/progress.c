@@ -1,6 +1,8 @@
 #include "cli/progress.h"
+#include "cli/bar.h"
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,11 +50,16 @@ void report_result(const progress *p, const char *format, ...) {
     fputc('\n', stderr);
 }
 
-void progress_line(const progress *p, const char *file) {
-    if (!p->line) return;
-    const size_t n = strlen(file), most = 60;
-    fprintf(stderr, "\r\033[K[%zu/%zu] %s%s", p->done + 1, p->total, n > most ? "..." : "",
-            n > most ? file + n - most : file);
+void progress_line(progress *p, const char *file) {
+    enum { LOG_SECONDS = 30, A_SECOND = 20 };
+    char text[1024];
+    const double now = now_seconds();
+    if (p->line ? now - p->shown < 1.0 / A_SECOND : !p->log || now - p->shown < LOG_SECONDS) return;
+    const bar b = {.done = p->done, .total = p->total, .size_done = p->size_done, .size_total = p->size_total, .bytes_in = p->bytes_in, .bytes_out = p->bytes_out,
+                   .pixels = p->pixels, .seconds = now - p->start, .file = p->line ? file : NULL};
+    p->shown = now;
+    bar_text(&b, p->line ? bar_columns(STDERR_FILENO) : 200, text, sizeof text);
+    fprintf(stderr, p->line ? "\r%s\033[K" : "%s\n", text);
     fflush(stderr);
 }
 
@@ -73,19 +80,16 @@ void progress_film(progress *p, uint64_t frames, double done, double whole, uint
 }
 
 progress progress_start(const options *o, size_t total, int failed) {
-    const bool terminal = isatty(STDERR_FILENO);
+    const char *term = getenv("TERM");
+    const bool terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
+    const double now = now_seconds();
     return (progress){.total = total,
                       .failed = failed,
                       .quiet = o->quiet,
-                      .line = terminal && !o->quiet && total > 1,
-                      .results = !o->quiet && (o->verbose || (terminal && total == 1)),
-                      .start = now_seconds()};
-}
-
-int progress_end(const progress *p, size_t good) {
-    progress_clear(p);
-    if (p->total > 1 && p->bytes_out && (p->line || p->results))
-        fprintf(stderr, "%zu of %zu files, %llu bytes to %llu in %.1f s\n", good, p->total, (unsigned long long)p->bytes_in,
-                (unsigned long long)p->bytes_out, now_seconds() - p->start);
-    return p->failed ? EXIT_FAILED : EXIT_DONE;
+                      .json = o->json && o->command != CMD_INFO,
+                      .line = terminal && !o->quiet && total > 1 && !o->dry_run,
+                      .log = !terminal && !o->quiet && total > 1 && !o->dry_run && !o->verbose && !o->json,
+                      .results = !o->quiet && !o->json && (o->verbose || (terminal && total == 1)),
+                      .start = now,
+                      .shown = terminal ? 0 : now};
 }

@@ -1,180 +1,181 @@
-#include "cli/run.h"
-#include "cli/commands.h"
+#define _GNU_SOURCE              /* sched_getaffinity */
 #include "cli/device.h"
+#include "cli/manifest.h"
 #include "cli/progress.h"
-#include "cli/sandbox.h"
+#include "cli/run_task.h"
+#include "cli/workers.h"
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
-typedef struct run {
-    options *o;
-    task_work work;
-    loaded_model model;
-    sandbox box;
-    outcome *done, here;         /* `done` is `here`, or shared with the sandbox */
-} run;
-
-typedef struct call {
+typedef struct everything {
     run *r;
-    task *t;
-} call;
-
-/* In a sandbox, where the model file is opened for each picture: the error is about that file, not about the picture. */
-static vqz_status open_model(run *r, vqz_error *e) {
-    vqz_error why = {.offset = NO_OFFSET};
-    const vqz_status s = r->model.model ? VQZ_OK : model_open(&r->model, r->o, &why);
-    return s == VQZ_OK ? s : cli_fail(e, s, NO_OFFSET, "--model %s: %.100s", path_tail(r->o->model ? r->o->model : ""), why.text);
-}
-
-/* Down to the bytes in the output file: out of a sandbox, nothing else comes. */
-static void work_on(void *arg) {
-    call *c = arg;
-    outcome *d = c->t->done;
-    d->status = open_model(c->r, &d->error);
-    if (d->status == VQZ_OK) d->status = c->r->work(c->t, &d->error);
-    if (d->status == VQZ_OK) d->status = sink_flush(&c->t->out, &d->error);
-}
-
-/* Whoever took over the sandboxed process wrote these. */
-static void end_texts(outcome *d) {
-    d->error.text[sizeof d->error.text - 1] = d->result[sizeof d->result - 1] = 0;
-    for (size_t i = 0; i < OUTCOME_NOTES; i++) d->notes[i][sizeof d->notes[i] - 1] = 0;
-}
-
-static vqz_status run_task(run *r, task *t, vqz_error *e) {
-    call c = {r, t};
-    vqz_status s = job_open_input(t->j, &t->in, e);
-    if (s == VQZ_OK && t->j->out) s = job_open_output(t->j, r->o, &t->in, &t->out, e);
-    if (s != VQZ_OK) return s;
-    if (r->o->sandbox) s = sandbox_run(work_on, &c, e);
-    else work_on(&c);
-    if (s != VQZ_OK) return s;
-    end_texts(t->done);
-    *e = t->done->error;
-    return t->done->status == VQZ_OK && t->j->out ? sink_commit(&t->out, e) : t->done->status;
-}
-
-static void report(progress *p, const task *t, double start) {
-    const outcome *d = t->done;
-    p->bytes_in += d->bytes_in;
-    p->bytes_out += d->bytes_out;
-    for (size_t i = 0; i < OUTCOME_NOTES; i++) report_note(p, t->j->in, d->notes[i]);
-    if (d->result[0])
-        report_result(p, "%s%s%s: %s, %.2f s", t->j->in, t->j->out ? " -> " : "", t->j->out ? t->j->out : "", d->result, now_seconds() - start);
-}
-
-/* Those who work on the files, and what they share. */
-typedef struct crew {
-    run *r;
-    const job_list *l;
-    pthread_mutex_t lock;        /* for what follows, and stderr */
+    pthread_mutex_t lock;        /* of what follows, and stderr, where there are threads */
     progress p;
+    manifest list;
     size_t next;
     bool told;                   /* of the GPU */
-} crew;
+} everything;
 
+static void take(void *context, size_t number, void *result) {
+    everything *a = context;
+    const job *j = &a->r->list->jobs[number];
+    if (a->r->o->manifest) manifest_add(&a->list, j, result);
+    report_outcome(&a->p, j, result);
+}
+
+/* ---- in this process: one after the other, with GPUs in threads ---- */
 /* Once: what the processor does in the GPU's place. */
-static void tell_of_device(crew *c) {
-    if (!c->told) c->told = device_tell(c->r->o, &c->p);
+static void tell_of_device(everything *a) {
+    if (!a->told) a->told = device_tell(a->r->o, &a->p);
 }
 
-static void work_on_file(crew *c, outcome *done, const job *j) {
-    const double start = now_seconds();
-    task t = {.j = j, .o = c->r->o, .in.fd = -1, .done = done};
-    vqz_error e = {.offset = NO_OFFSET};
-    sink_open_memory(&t.out);
-    *done = (outcome){.error.offset = NO_OFFSET};
-    const vqz_status s = run_task(c->r, &t, &e);
-    pthread_mutex_lock(&c->lock);
-    tell_of_device(c);
-    if (s == VQZ_OK) {
-        report(&c->p, &t, start);
-    } else {
-        progress_clear(&c->p);
-        report_error(t.j->in, &e);
-        c->p.failed++;
+static void work_on_files(everything *a, outcome *done) {
+    const job_list *l = a->r->list;
+    pthread_mutex_lock(&a->lock);
+    while (a->next < l->count) {
+        const size_t number = a->next++;
+        progress_line(&a->p, l->jobs[number].in);
+        pthread_mutex_unlock(&a->lock);
+        run_job(a->r, &l->jobs[number], done);
+        pthread_mutex_lock(&a->lock);
+        tell_of_device(a);
+        take(a, number, done);
     }
-    pthread_mutex_unlock(&c->lock);
-    sink_close(&t.out);
-    source_close(&t.in);
-}
-
-static void work_on_files(crew *c, outcome *done) {
-    pthread_mutex_lock(&c->lock);
-    while (c->next < c->l->count) {
-        const job *j = &c->l->jobs[c->next++];
-        progress_line(&c->p, j->in);
-        if (job_is_done(j, c->r->o)) {
-            report_result(&c->p, "%s: %s exists already", j->in, j->out);
-        } else {
-            pthread_mutex_unlock(&c->lock);
-            work_on_file(c, done, j);
-            pthread_mutex_lock(&c->lock);
-        }
-        c->p.done++;
-    }
-    pthread_mutex_unlock(&c->lock);
+    pthread_mutex_unlock(&a->lock);
 }
 
 static void *join_in(void *arg) {
     outcome done;
-    stream_block_signals();
+    sigset_t before;
+    stream_block_signals(&before);
     work_on_files(arg, &done);
     return NULL;
 }
 
 /* A GPU is busy when one file is read, one is on its way, one is worked on, one is written: then each gets a thread instead of all threads one file. */
-static size_t count_hands(const run *r, size_t files) {
+static size_t count_hands(const run *r) {
     enum { LEAST = 4 };
     const vqz_settings *s = &r->o->config.settings;
     if (!s->device) return 1;
-    size_t hands = s->threads ? s->threads : (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-    if (!s->threads && hands < LEAST) hands = LEAST;
+    size_t hands = r->o->jobs ? r->o->jobs : s->threads ? s->threads : (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+    if (!r->o->jobs && !s->threads && hands < LEAST) hands = LEAST;
     if (hands > SINKS_MOST) hands = SINKS_MOST;
-    return hands < files ? hands : files;
+    return hands < r->list->count ? hands : r->list->count;
 }
 
-static int run_jobs(run *r, const job_list *l) {
-    crew c = {.r = r, .l = l, .p = progress_start(r->o, l->count, l->failed)};
+static void run_here(everything *a) {
     pthread_t others[SINKS_MOST];
-    const size_t hands = count_hands(r, l->count);
+    const size_t hands = count_hands(a->r);
     size_t n = 0;
-    pthread_mutex_init(&c.lock, NULL);
-    if (hands > 1) r->o->config.settings.threads = 1;
-    while (n + 1 < hands && pthread_create(&others[n], NULL, join_in, &c) == 0) n++;
-    work_on_files(&c, r->done);
+    if (hands > 1) a->r->o->config.settings.threads = 1;
+    while (n + 1 < hands && pthread_create(&others[n], NULL, join_in, a) == 0) n++;
+    work_on_files(a, a->r->done);
     for (size_t i = 0; i < n; i++) pthread_join(others[i], NULL);
-    pthread_mutex_destroy(&c.lock);
-    return progress_end(&c.p, l->count - (size_t)(c.p.failed - l->failed));
+}
+
+/* ---- several at a time, in processes ---- */
+static void begin(void *context, int link) {
+    run *r = ((everything *)context)->r;
+    vqz_error e;
+    r->link = link;
+    if (run_open(r, &e) != VQZ_OK) _exit(EXIT_FAILED);
+}
+
+static void work(void *context, size_t number, void *result) {
+    run *r = ((everything *)context)->r;
+    run_job(r, &r->list->jobs[number], r->done);
+    memcpy(result, r->done, sizeof *r->done);
+}
+
+static void lost(void *context, size_t number, const char *why, void *result) {
+    outcome *d = result;
+    (void)context;
+    (void)number;
+    *d = (outcome){.status = VQZ_ERR_INTERNAL};
+    cli_fail(&d->error, VQZ_ERR_INTERNAL, NO_OFFSET, "%s", why);
+}
+
+static void tick(void *context) {
+    everything *a = context;
+    if (a->p.done < a->p.total) progress_line(&a->p, a->r->list->jobs[a->p.done].in);
+}
+
+static vqz_status run_beside(everything *a, unsigned processes, vqz_error *e) {
+    const workers_plan plan = {a, processes, a->r->list->count, sizeof(outcome), begin, work, take, lost, tick};
+    fflush(stdout);
+    return workers_run(&plan, e);
+}
+
+static unsigned cores(void) {
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return (unsigned)CPU_COUNT(&set);
+#endif
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+/* How many files at a time. Several of them share the cores. */
+static unsigned choose_processes(options *o, size_t count) {
+    vqz_settings *s = &o->config.settings;
+    const unsigned have = cores();
+    unsigned n = o->jobs ? o->jobs : s->threads ? 1 : have;
+    if (o->command == CMD_INFO || o->dry_run || s->device) n = 1;        /* what they print comes from here; GPUs are not for processes that fork */
+    if (n > count) n = count ? (unsigned)count : 1;
+    if (n > 1 && !s->threads) s->threads = have > n ? have / n : 1;
+    return n;
+}
+
+/* ---- all ---- */
+static vqz_status run_jobs(run *r, int *code, vqz_error *e) {
+    const job_list *l = r->list;
+    everything a = {.r = r, .p = progress_start(r->o, l->count, l->failed)};
+    vqz_status s = VQZ_OK;
+    a.p.others = l->others;
+    for (size_t i = 0; i < l->count; i++) a.p.size_total += l->jobs[i].size;
+    manifest_open(&a.list);
+    pthread_mutex_init(&a.lock, NULL);
+    const unsigned processes = choose_processes(r->o, l->count);
+    if (processes > 1) s = run_beside(&a, processes, e);
+    else run_here(&a);
+    *code = progress_end(&a.p);
+    if (s != VQZ_OK) report_error("--jobs", e);
+    else if (r->o->manifest && (s = manifest_write(&a.list, r->o, l, r->made, e)) != VQZ_OK) report_error(r->o->manifest, e);
+    if (s == VQZ_OK && r->o->keep_going) *code = EXIT_DONE;
+    manifest_close(&a.list);
+    pthread_mutex_destroy(&a.lock);
+    return s;
 }
 
 /* In a sandbox a model file is untrusted, too: only its bytes are read here. */
-static int run_prepared(run *r, const job_list *l) {
+static int run_prepared(run *r) {
     vqz_error e = {.offset = NO_OFFSET};
     int code = EXIT_FAILED;
-    r->done = &r->here;
-    if (r->o->sandbox) {
-        if (sandbox_open(&r->box, sizeof *r->done, &e) != VQZ_OK) {
-            report_error("--sandbox", &e);
-            return EXIT_FAILED;
-        }
-        r->done = r->box.shared;
+    if (run_open(r, &e) != VQZ_OK) {
+        report_error("--sandbox", &e);
+        return EXIT_FAILED;
     }
-    if (r->o->sandbox && r->o->model ? model_read(&r->model, r->o) : model_load(&r->model, r->o)) {
-        code = run_jobs(r, l);
+    if (r->o->manifest && manifest_check(r->o, &e) != VQZ_OK) {
+        report_error(r->o->manifest, &e);
+    } else if (r->o->sandbox && r->o->model ? model_read(&r->model, r->o) : model_load(&r->model, r->o)) {
+        r->made = stamp_made(r->o, r->model.bytes, r->model.size);
+        if (run_jobs(r, &code, &e) != VQZ_OK) code = EXIT_FAILED;
         model_free(&r->model);
     }
-    if (r->o->sandbox) sandbox_close(&r->box);
+    run_close(r);
     return code;
 }
 
-int run_on_files(options *o, const char *input, const char *extension, task_work work) {
+int run_on_files(options *o, const char *input, const char *extension, task_work work_on_one) {
     job_list jobs;
-    run r = {.o = o, .work = work};
+    run r = {.o = o, .work = work_on_one, .list = &jobs, .link = -1};
     int code = jobs_make(&jobs, o, input, extension);
+    if (code == EXIT_DONE && o->shares && !o->quiet)
+        fprintf(stderr, "vqz: share %u of %u (0 to %u; --shard %s): %zu of %zu files\n", o->share, o->shares, o->shares - 1, o->shard, jobs.count, jobs.seen);
     if (code == EXIT_DONE && !device_open(o)) code = EXIT_FAILED;
-    if (code == EXIT_DONE) code = run_prepared(&r, &jobs);
+    if (code == EXIT_DONE) code = run_prepared(&r);
     device_close(o);
     jobs_free(&jobs);
     return code;

@@ -20,10 +20,12 @@ enum { OUT_BUFFER = 65536, NAME_KEPT = 100, RANDOM = 6, FOLDER = O_PATH | O_DIRE
 /* What to remove when a signal ends the program. */
 static struct { volatile sig_atomic_t state; int folder; char name[NAME_MAX + 1]; } notes[SINKS_MOST];
 enum { FREE, TAKEN, NOTED };
+static void (*volatile at_signal)(void);
 
 static void on_signal(int number) {
     for (size_t i = 0; i < SINKS_MOST; i++)
         if (notes[i].state == NOTED) unlinkat(notes[i].folder, notes[i].name, 0);
+    if (at_signal) at_signal();
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -38,21 +40,18 @@ void stream_catch_signals(void) {
     signal(SIGXFSZ, SIG_IGN);                /* a file that may not grow is one failed write, and the next file is tried */
 }
 
+void stream_at_signal(void (*hook)(void)) { at_signal = hook; }
+
+void stream_block_signals(sigset_t *before) {
+    sigset_t block;
+    sigemptyset(&block);
+    for (size_t i = 0; i < CAUGHT; i++) sigaddset(&block, caught[i]);
+    pthread_sigmask(SIG_BLOCK, &block, before);
+}
+
 void stream_leave_signals(void) {
     for (size_t i = 0; i < SINKS_MOST; i++) notes[i].state = FREE;
     for (size_t i = 0; i < CAUGHT; i++) signal(caught[i], SIG_DFL);
-}
-
-static void block(sigset_t *before) {
-    sigset_t all;
-    sigemptyset(&all);
-    for (size_t i = 0; i < CAUGHT; i++) sigaddset(&all, caught[i]);
-    pthread_sigmask(SIG_BLOCK, &all, before);
-}
-
-void stream_block_signals(void) {
-    sigset_t before;
-    block(&before);
 }
 
 /* Fills the end of s->temp and creates that file; -1 and errno on failure. */
@@ -73,7 +72,7 @@ static int create_random(sink *s, mode_t mode) {
 static int create_temp(sink *s, mode_t mode) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     sigset_t before;
-    block(&before);
+    stream_block_signals(&before);
     pthread_mutex_lock(&lock);
     for (s->note = 0; s->note < SINKS_MOST && notes[s->note].state != FREE;) s->note++;
     if (s->note < SINKS_MOST) notes[s->note].state = TAKEN;
@@ -100,7 +99,7 @@ static vqz_status open_failed(sink *s, const char *path, const char *why, vqz_er
 }
 
 static vqz_status start(sink *s, const char *path, vqz_error *e) {
-    *s = (sink){.fd = -1, .folder = -1, .buffer = malloc(OUT_BUFFER), .path = strdup(path)};
+    *s = (sink){.fd = -1, .folder = -1, .time.tv_nsec = UTIME_OMIT, .buffer = malloc(OUT_BUFFER), .path = strdup(path)};
     if (!s->buffer || !s->path) return open_failed(s, path, strerror(ENOMEM), e);
     s->capacity = OUT_BUFFER;
     return VQZ_OK;
@@ -289,13 +288,28 @@ vqz_status sink_flush(sink *s, vqz_error *e) {
 /* Without it, a loss of power may leave an empty file under the final name. File systems without it say so. */
 static bool reach_disk(int fd) {
     int result;
-    do result = fdatasync(fd);
+    do result = fdatasync(fd);   /* of a folder: as fsync */
     while (result != 0 && errno == EINTR);
     return result == 0 || errno == EINVAL || errno == ENOSYS || errno == ENOTSUP;
 }
 
+/* The names in a folder and in those above it. */
+static bool folders_reach_disk(int folder, unsigned count) {
+    bool good = true;
+    int fd = count ? openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    for (unsigned i = 0; i < count && good; i++) {
+        good = fd >= 0 && reach_disk(fd);
+        const int above = good && i + 1 < count ? openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, error = errno;
+        if (fd >= 0) close(fd);
+        errno = error;
+        fd = above;
+    }
+    return good;
+}
+
 vqz_status sink_commit(sink *s, vqz_error *e) {
     if (sink_flush(s, e) != VQZ_OK) return e->status;
+    if (s->temp && s->time.tv_nsec != UTIME_OMIT && futimens(s->fd, (const struct timespec[]){{.tv_nsec = UTIME_OMIT}, s->time}) != 0) s->error = errno;
     if (s->temp && !reach_disk(s->fd)) s->error = errno;
     if (s->fd > STDERR_FILENO) {
         if (close(s->fd) != 0 && errno != EINTR && !s->error) s->error = errno;
@@ -306,6 +320,7 @@ vqz_status sink_commit(sink *s, vqz_error *e) {
             notes[s->note].state = FREE;
             free(s->temp);
             s->temp = NULL;
+            if (!folders_reach_disk(s->folder, s->settle)) s->error = errno;
         } else {
             s->error = errno;
         }

@@ -2,8 +2,10 @@
  * folder that takes the final name only when it is complete. */
 #ifndef VQZ_CLI_STREAM_H
 #define VQZ_CLI_STREAM_H
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 #include "vqz/vqz.h"
 
 #define NO_OFFSET UINT64_MAX
@@ -50,6 +52,8 @@ typedef struct sink {
     int folder;                  /* where `name` and `temp` are; -1: none */
     char *path;                  /* for people */
     char *name, *temp;           /* final and temporary name; temp NULL where the output is written in place (a pipe, a device) */
+    struct timespec time;        /* of a file: when it was changed, for sink_commit to say; tv_nsec UTIME_OMIT: now */
+    unsigned settle;             /* folders, from that of the file upwards, that sink_commit brings to the disk too */
     uint64_t written;
     uint64_t mark;               /* where the last frame began, for formats that say how far back it is */
     uint8_t *buffer;             /* memory: everything written so far */
@@ -80,7 +84,10 @@ vqz_status sink_failed(const sink *s, vqz_error *e);
 
 /* Signals that end the program remove the temporary files first; they are for the first thread. */
 void stream_catch_signals(void);
-void stream_block_signals(void); /* in every other thread */
+/* What else they do first; only calls that are allowed in signal handlers. NULL: nothing. */
+void stream_at_signal(void (*hook)(void));
+/* In this thread, until pthread_sigmask(SIG_SETMASK, before, NULL): every thread but the first one does so. */
+void stream_block_signals(sigset_t *before);
 /* For a child process, whose parent owns the temporary file. */
 void stream_leave_signals(void);
 #endif

@@ -24,13 +24,18 @@ vqz_status encoder_drain(vqz_encoder *encoder, sink *out, vqz_error *e) {
     }
 }
 
-vqz_status encode_image(const image *im, const options *o, int quality_x16, sink *out, vqz_error *e) {
+vqz_status encoder_stamp(vqz_encoder *encoder, const stamp *from) {
+    uint8_t bytes[STAMP_MOST];
+    return from ? vqz_encoder_add_chunk(encoder, STAMP_TYPE, bytes, stamp_write(bytes, from)) : VQZ_OK;
+}
+
+vqz_status encode_image(const image *im, const options *o, const stamp *from, int quality_x16, sink *out, vqz_error *e) {
     vqz_settings settings = o->config.settings;
     settings.quality = (float)quality_x16 / 16;
     vqz_encoder *encoder;
     vqz_status s = vqz_encoder_open(&encoder, &settings, o->config.model, e);
     if (s != VQZ_OK) return s;
-    if ((s = vqz_encoder_begin(encoder, &im->info)) != VQZ_OK ||
+    if ((s = vqz_encoder_begin(encoder, &im->info)) != VQZ_OK || (s = encoder_stamp(encoder, from)) != VQZ_OK ||
         (s = vqz_encoder_send_rows(encoder, im->pixels, (ptrdiff_t)im->stride, im->info.height)) != VQZ_OK)
         encoder_failed(encoder, s, e);
     else if ((s = encoder_drain(encoder, out, e)) == VQZ_AGAIN)
@@ -75,7 +80,7 @@ static int next_quality(const bracket *b, int q, double value) {
     return next > b->high - 1 ? b->high - 1 : (int)lround(next);
 }
 
-static vqz_status search(const image *im, const image *rgb, const options *o, sink *best, int *quality, vqz_error *e) {
+static vqz_status search(const image *im, const image *rgb, const options *o, const stamp *from, sink *best, int *quality, vqz_error *e) {
     const bool by_size = o->target_size != 0;
     bracket b = {.low = -1,
                  .high = STEPS + 1,
@@ -88,7 +93,7 @@ static vqz_status search(const image *im, const image *rgb, const options *o, si
         sink file;
         double value = 0;
         sink_open_memory(&file);
-        vqz_status s = encode_image(im, o, q, &file, e);
+        vqz_status s = encode_image(im, o, from, q, &file, e);
         if (s == VQZ_OK && !by_size) s = measure_psnr(&file, rgb, o, &value, e);
         if (s != VQZ_OK) {
             sink_close(&file);
@@ -124,7 +129,7 @@ static vqz_status search(const image *im, const image *rgb, const options *o, si
                           o->target_psnr, extreme);
 }
 
-vqz_status target_encode(const image *im, const options *o, sink *best, int *quality_x16, vqz_error *e) {
+vqz_status target_encode(const image *im, const options *o, const stamp *from, sink *best, int *quality_x16, vqz_error *e) {
     image rgb = *im;             /* for PSNR, alpha is laid over gray, as in vqz compare */
     vqz_status s = VQZ_OK;
     sink_open_memory(best);
@@ -134,7 +139,7 @@ vqz_status target_encode(const image *im, const options *o, sink *best, int *qua
         memcpy(rgb.pixels, im->pixels, im->info.height * im->stride);
         s = image_to_rgb(&rgb, e);
     }
-    if (s == VQZ_OK) s = search(im, &rgb, o, best, quality_x16, e);
+    if (s == VQZ_OK) s = search(im, &rgb, o, from, best, quality_x16, e);
     if (rgb.pixels != im->pixels) free(rgb.pixels);
     if (s != VQZ_OK) sink_close(best);
     return s;

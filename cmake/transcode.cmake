@@ -16,7 +16,7 @@ if(LIBAV_FOUND AND NOT VQZ_BUILD_TRANSCODE STREQUAL "OFF")
   add_executable(vqz_transcode ${TRANSCODE_SOURCES} $<TARGET_OBJECTS:vqz_program>)
   set_target_properties(vqz_transcode PROPERTIES OUTPUT_NAME vqz-transcode)
   target_include_directories(vqz_transcode PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(vqz_transcode PRIVATE vqz_static PkgConfig::LIBAV PNG::PNG JPEG::JPEG Threads::Threads m)
+  target_link_libraries(vqz_transcode PRIVATE vqz_static PkgConfig::LIBAV PNG::PNG JPEG::JPEG PkgConfig::XXHASH ${VQZ_IMAGE_LIBRARIES} Threads::Threads m)
 endif()
 if(VQZ_BUILD_TESTS)           # skipped, never passed, where it is not built
   add_test(NAME test_transcode COMMAND bash ${CMAKE_SOURCE_DIR}/tests/test_transcode.sh $<TARGET_FILE:vqz_cli>)

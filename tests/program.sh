@@ -22,6 +22,8 @@ silent() { [ -s err ] && bad "unexpected message: $(head -c 300 err)"; }
 exists() { for f in "$@"; do [ -s "$f" ] || bad "$f was not written"; done; }
 absent() { for f in "$@"; do [ -e "$f" ] && bad "$f should not exist"; done; }
 same() { cmp -s "$1" "$2" || bad "$1 and $2 differ"; }
+# identical A B: the same pictures
+identical() { run 0 "$vqz" compare "$1" "$2"; grep -q identical out || bad "$1 and $2 show different pictures"; }
 # psnr A B MINIMUM
 psnr() {
     run 0 "$vqz" compare --json "$1" "$2"

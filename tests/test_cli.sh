@@ -222,8 +222,8 @@ says "which file"
 run 2 "$vqz" encode -q 101 a.ppm
 says "expected a number from 0 to 100"
 run 2 "$vqz" encode --effort a.ppm b.ppm
-run 2 "$vqz" encode --json a.ppm
-says "vqz info has it"
+run 2 "$vqz" decode --fps 5 a.vqz
+says "vqz encode has it"
 run 2 "$vqz" encode -x a.ppm
 run 2 "$vqz" encode -q
 says "needs a value"

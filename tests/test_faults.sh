@@ -72,12 +72,16 @@ mkdir -p tree/sub
 cp a.ppm tree/one.ppm
 cp exif.png tree/sub/two.png
 
+run 0 "$vqz" encode -q 97 --manifest list.tsv -o a.vqz a.ppm
+
 # ---- allocations
 all alloc "$vqz" encode -j 1 -q 97 -o work/a.vqz a.ppm
 all alloc "$vqz" encode -j 3 -e 5 -o work/a.vqz xmp.jpg
 for kind in exif xmp; do all alloc "$vqz" encode -j 1 -o work/a.vqz $kind.png; done
 all alloc "$vqz" encode --target-psnr 30 -o work/a.vqz a.ppm
-all alloc "$vqz" encode -o work/new tree
+all alloc "$vqz" encode --jobs 1 -o work/new tree
+all alloc "$vqz" encode --jobs 2 --include '*' --shard 0/1 --manifest second.tsv -o work/new tree
+all alloc "$vqz" manifest verify list.tsv .
 all alloc "$vqz" decode -j 1 -o work/a.png a.vqz
 all alloc "$vqz" decode -j 3 --format y4m -o work/a.y4m a.vqz
 all alloc "$vqz" decode -o work/a.png xmp.vqz
@@ -95,7 +99,9 @@ picture 200 300 >tiles.ppm
 run 0 "$vqz" encode --tile-size 128 -o tiles.vqz tiles.ppm
 all thread "$vqz" decode -j 4 -o work/a.ppm tiles.vqz
 for kind in read write open fsync close rename; do
-    all $kind "$vqz" encode -q 97 -o work/new tree
+    all $kind "$vqz" encode --jobs 1 -q 97 -o work/new tree
+    begin $kind "$vqz" encode --jobs 2 -q 97 --manifest second.tsv -o work/new tree
+    for n in 1 2 3; do check $kind:$n "$vqz" encode --jobs 2 -q 97 --manifest second.tsv -o work/new tree; done      # in each process
     all $kind "$vqz" decode -o work/a.ppm a.vqz
 done
 for kind in encode decode; do
@@ -112,16 +118,48 @@ done
 
 # ---- SIGKILL: what has its final name is whole, and the next run finishes
 for i in 1 2 3 4; do cp a.ppm tree/more$i.ppm; done
-begin stop "$vqz" encode -q 97 -o work/new tree
+begin stop "$vqz" encode --jobs 1 -q 97 -o work/new tree
 [ "$count" -ge 6 ] || bad "only $count writes in a folder of 6"
 for n in 1 2 4 6; do
-    faulty stop:$n "$vqz" encode -q 97 -o work/new tree
+    faulty stop:$n "$vqz" encode --jobs 1 -q 97 -o work/new tree
     [ "$(find work -name '*.vqz' -not -name '.*' | wc -l)" -eq $((n - 1)) ] || bad "SIGKILL at file $n left $(find work -type f)"
     for f in $(cd work && find . -name '*.vqz' -not -name '.*'); do same "work/$f" "reference/$f"; done
-    run 0 "$vqz" encode -v --resume -q 97 -o work/new tree
-    [ "$(grep -c 'exists already' err)" -eq $((n - 1)) ] || bad "--resume did finished files again: $(cat err)"
+    if [ $n = 4 ]; then resume=--resume said='exists already'; else resume='' said='is up to date'; fi
+    run 0 "$vqz" encode -v $resume -q 97 -o work/new tree
+    [ "$(grep -c "$said" err)" -eq $((n - 1)) ] || bad "finished files were done again: $(cat err)"
     find work -name '.*.??????' -delete
     diff -r reference work || bad "the rerun after SIGKILL"
+done
+
+# ---- a process that dies costs its file and no other
+faulty stop:2 "$vqz" encode --jobs 2 -q 97 -o work/new tree
+[ $? -eq 1 ] || bad "exit $? where processes died"
+[ "$(grep -c 'the process that worked on it died: Killed' err)" -ge 2 ] || bad "nobody tells of processes that died: $(cat err)"
+grep -q "of 6 files, $(grep -c died err) failed" err || bad "the summary: $(cat err)"
+for f in $(cd work && find . -name '*.vqz' -not -name '.*'); do same "work/$f" "reference/$f"; done
+find work -name '.*.??????' -delete
+run 0 "$vqz" encode -q 97 -o work/new tree
+diff -r reference work || bad "the rerun after processes died"
+
+# ---- --delete-source: whatever fails, the picture is there, as a source or as a file that decodes to it
+lossless() { rm -rf source && mkdir source && cp a.ppm source/; }
+for kind in read write open fsync close rename alloc; do
+    lossless
+    begin $kind "$vqz" encode --jobs 1 --lossless --delete-source -o work/new source
+    step=1
+    [ $kind != alloc ] || step=$((every * 3))
+    for ((n = 1; n <= count; n += step)); do
+        lossless
+        faulty $kind:$n "$vqz" encode --jobs 1 --lossless --delete-source -o work/new source
+        code=$?
+        if [ -e source/a.ppm ]; then
+            same source/a.ppm a.ppm
+            [ $code -eq 1 ] || bad "$kind:$n: exit $code and the source is there: $(cat err)"
+        else
+            [ $code -eq 0 ] || bad "$kind:$n: exit $code and the source is gone: $(cat err)"
+            identical a.ppm work/new/a.vqz
+        fi
+    done
 done
 
 finish

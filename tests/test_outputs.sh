@@ -128,13 +128,15 @@ rm res/sub/two.vqz
 run 0 "$vqz" encode --resume -v -o res tree
 says "tree/one.ppm: res/one.vqz exists already"
 same res/one.vqz other.vqz
-same res/sub/two.vqz a.vqz
+identical res/sub/two.vqz a.vqz
 touch -d '1 hour' tree/one.ppm
 run 0 "$vqz" encode --resume -o res tree
-same res/one.vqz a.vqz
+identical res/one.vqz a.vqz
 touch tree/one.ppm
 run 0 "$vqz" encode tree
+cp a.vqz tree/one.vqz                     # not made from this folder
 run 1 "$vqz" encode tree
+says "tree/one.vqz exists"
 run 0 "$vqz" encode --resume tree
 
 # ---- full and failing disks: nothing under the final name

@@ -25,7 +25,7 @@ both() {
     for mode in plain boxed; do
         rm -rf got && mkdir got
         if [ $mode = boxed ]; then run "$want" "$vqz" "$1" --sandbox "${@:2}"; else run "$want" "$vqz" "$@"; fi
-        sed -i 's/, [0-9.]* s$//; s/ in [0-9.]* s$//' err
+        sed -i 's/, [0-9.]* s$//; s/, [0-9.]* MP\/s in [0-9.]* s$//' err
         mv err $mode.err
         rm -rf $mode && mv got $mode
     done
