@@ -130,7 +130,7 @@ is "ten hours, from 0" "0 40 80" "$(times long.vqz)"
 is "the end of ten hours" "36000080" "$(times -copyts -ss 0.08 long.vqz)"
 for file in film.vqz film2.mkv film.mkv; do is "a part of $file" "0 40 80" "$(times -ss 0.4 -t 0.12 $file)"; done
 is "a part from its middle on" "680 720 760" "$(times -copyts -ss 0.65 film.vqz)"
-is "from a pipe" "680 720 760" "$(cat film.vqz | times -copyts -ss 0.65 -)"
+is "from a pipe" "680 720 760" "$(times -copyts -ss 0.65 - < <(cat film.vqz))"
 is "few frames" "0 40" "$(times -frames:v 2 film.mkv)"
 go -ss 0.4 -t 0.2 film.mkv part.mkv
 is "sound of a part" "0.2" "$(entries packet=stream_index,duration_time part.mkv | tr ' ' '\n' | awk -F, '$1 == 1 { s += $2 } END { printf "%.1f", s }')"
@@ -189,7 +189,7 @@ done
 # ---- memory does not grow
 memory() {
     local last=0 line
-    "$vqz" transcode -e 0 -j 1 - memory.vqz < <(ffmpeg -nostdin -v quiet -f lavfi -i testsrc=s=96x80:r=25 -frames:v "$1" -c:v rawvideo -f nut -) 2>err &
+    ASAN_OPTIONS=quarantine_size_mb=1 "$vqz" transcode -e 0 -j 1 - memory.vqz < <(ffmpeg -nostdin -v quiet -f lavfi -i testsrc=s=96x80:r=25 -frames:v "$1" -c:v rawvideo -f nut -) 2>err &
     while line=$(grep VmHWM "/proc/$!/status" 2>/dev/null); do
         last=$line
         sleep 0.02

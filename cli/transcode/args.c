@@ -52,8 +52,8 @@ static bool parse_option(film_args *a, char **words, int count, int *i) {
     if (equals) *equals = 0;
     const option_row *row = option_find(CMD_TRANSCODE, strcmp(name, "q:v") == 0 ? "q" : name);
     const bool takes = !row || row->argument;
-    const char *value = equals ? equals + 1 : takes && *i + 1 < count ? words[++*i] : NULL;
-    if (takes && !value) return complain(word, row ? "a value is needed" : "no such option; one of FFmpeg's needs a value");
+    const char *value = equals ? equals + 1 : !takes ? "" : *i + 1 < count ? words[++*i] : NULL;
+    if (!value) return complain(word, row ? "a value is needed" : "no such option; one of FFmpeg's needs a value");
     if (!takes && equals) return complain(word, "takes no value");
     if (!row) return keep(a, name, value) || complain(word, "too long");
     if (row->id == 'q') a->quality_given = true;

@@ -139,21 +139,24 @@ static vqz_status drain_av(film_encoder *c, vqz_error *e) {
 
 static vqz_status encode_av(film_encoder *c, AVFrame *f, vqz_error *e) {
     vqz_status s = VQZ_OK;
-    if (f && c->format != AV_PIX_FMT_NONE) {
+    if (c->format != AV_PIX_FMT_NONE) {
         s = film_to_yuv(f, c->format, c->matrix, c->yuv, e);
         av_frame_unref(f);
         if (s != VQZ_OK) return s;
         av_frame_move_ref(f, c->yuv);
     }
-    if (f && c->matrix != AVCOL_SPC_RGB) f->colorspace = c->matrix;
+    if (c->matrix != AVCOL_SPC_RGB) f->colorspace = c->matrix;
     if (!c->opened && (s = begin_av(c, f, e)) != VQZ_OK) return s;
     c->opened = true;
-    if (f) {
-        f->pts = av_rescale_q(f->pts, c->timebase, c->av->time_base);
-        f->pict_type = AV_PICTURE_TYPE_NONE;     /* what it was is not for this encoder */
-    }
+    f->pts = av_rescale_q(f->pts, c->timebase, c->av->time_base);
+    f->pict_type = AV_PICTURE_TYPE_NONE;         /* what it was is not for this encoder */
     const int code = avcodec_send_frame(c->av, f);
-    if (f) av_frame_unref(f);
+    av_frame_unref(f);
+    return code < 0 ? film_fail(e, code, c->codec->name) : drain_av(c, e);
+}
+
+static vqz_status finish_av(film_encoder *c, vqz_error *e) {
+    const int code = avcodec_send_frame(c->av, NULL);
     return code < 0 ? film_fail(e, code, c->codec->name) : drain_av(c, e);
 }
 
@@ -274,7 +277,7 @@ vqz_status film_encoder_send(film_encoder *c, AVFrame *f, vqz_error *e) {
 
 vqz_status film_encoder_finish(film_encoder *c, vqz_error *e) {
     if (!c->frames) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "no frame came out of it");
-    return c->codec ? encode_av(c, NULL, e) : finish_vqz(c, e);
+    return c->codec ? finish_av(c, e) : finish_vqz(c, e);
 }
 
 void film_encoder_close(film_encoder *c) {

@@ -74,7 +74,7 @@ vqz_status vqz_film_decoder(vqz_decoder **dec, const uint8_t *header, int size, 
 
 static vqz_status set_stream(vqz_film *f, film_in *in, vqz_error *e) {
     vqz_decoder *dec;
-    vqz_file_info info;
+    vqz_file_info info = {0};
     vqz_status s = vqz_film_decoder(&dec, f->header, (int)f->header_size, f->o, &info, e);
     vqz_decoder_close(dec);
     if (s != VQZ_OK) return s;

@@ -161,10 +161,10 @@ static vqz_status add_streams(film_out *out, const AVCodecParameters *par, AVRat
     for (int i = 0; i < (in ? (int)in->nb_streams : 1); i++) {
         const bool film = i == out->in->video;
         const AVStream *from = in ? in->streams[i] : NULL;
-        if (!film && out->map[i] < 0) continue;
+        if (!film && !film_out_wants(out, i)) continue;
         AVStream *st = avformat_new_stream(out->format, NULL);
-        if (!st || avcodec_parameters_copy(st->codecpar, film ? par : from->codecpar) < 0) return film_no_memory(e);
-        st->time_base = film ? timebase : from->time_base;
+        if (!st || avcodec_parameters_copy(st->codecpar, film || !from ? par : from->codecpar) < 0) return film_no_memory(e);
+        st->time_base = film || !from ? timebase : from->time_base;
         if (film) {
             st->avg_frame_rate = rate;
             st->sample_aspect_ratio = par->sample_aspect_ratio;
