@@ -49,7 +49,10 @@ static vqz_tensor_def tensor(vqz_type type, unsigned channels) {
     return (vqz_tensor_def){type, (uint16_t)channels, (uint16_t)(type == VQZ_T_MIXED ? channels / 2 : 0), type == VQZ_T_S16 ? 2047 : 0, {0, 0}};
 }
 
-/* Seconds of one run, the best of those that fit in `budget` seconds; 0 where the network is refused. */
+enum { MAX_RUNS = 1000 };
+static int by_size(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
+
+/* Seconds of one run, the median of those that fit in `budget` seconds; 0 where the network is refused. */
 static double measure(const layer_case *c, const vqz_kernels *kernels, double budget, uint64_t *macs) {
     const unsigned r2 = c->shuffle * c->shuffle;
     vqz_tensor_def tensors[3] = {tensor(c->in, c->cin), tensor(c->add, c->cout), tensor(c->out, c->cout / r2)};
@@ -75,7 +78,7 @@ static double measure(const layer_case *c, const vqz_kernels *kernels, double bu
     vqz_memory_init(&mem, 1 << 30);
     vqz_net *net;
     vqz_error e;
-    double best = 0;
+    double middle = 0;
     if (vqz_net_create(&net, &mem, kernels, c->name, tensors, dst + 1, dst, &layer, 1, &e) == VQZ_OK) {
         uint32_t oh, ow;
         size_t size;
@@ -87,19 +90,23 @@ static double measure(const layer_case *c, const vqz_kernels *kernels, double bu
         const vqz_view views[2] = {{in, c->h, c->w, c->cin}, {add, ch, cw, c->cout}}, result = {out, oh, ow, c->cout / r2};
         *macs = vqz_net_macs(net, c->h, c->w);
         void *aligned = (void *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
-        for (double start = now(), t0 = start; t0 - start < budget;) {
+        double seconds[MAX_RUNS];
+        unsigned runs = 0;
+        for (double start = now(), t0 = start; runs < MAX_RUNS && t0 - start < budget;) {
             vqz_net_run(net, views, &result, aligned);
             double t1 = now();
-            if (best == 0 || t1 - t0 < best) best = t1 - t0;
+            seconds[runs++] = t1 - t0;
             t0 = t1;
         }
+        qsort(seconds, runs, sizeof *seconds, by_size);
+        middle = seconds[runs / 2];
         free(in), free(add), free(scratch), free(out);
         vqz_net_free(net, &mem);
     } else {
         fprintf(stderr, "%s\n", e.text);
     }
     free(w), free(bias), free(n), free(m), free(s);
-    return best;
+    return middle;
 }
 
 /* ---- the machine's peak: independent chains of the multiply-add alone, GMAC/s; and its clock ---------------- */
@@ -174,7 +181,7 @@ int main(int argc, char **argv) {
     double peaks[MOST];
     for (unsigned cpu = VQZ_CPU_SCALAR; vqz_cpu_name(cpu) && n < MOST; cpu++)
         if (vqz_cpu_pick(cpu)) cpus[n++] = cpu;
-    printf("GMAC/s, %% of the variant's peak of 8-bit multiply-adds, cycles per MAC (requant: per element); one thread, best run\n%-27s", "");
+    printf("GMAC/s, %% of the variant's peak of 8-bit multiply-adds, cycles per MAC (requant: per element); one thread, median\n%-27s", "");
     for (unsigned v = 0; v < n; v++) printf("%24s", vqz_cpu_name(cpus[v]));
     printf("\n%-27s", "peak, GMAC/s");
     for (unsigned v = 0; v < n; v++) {

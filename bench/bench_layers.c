@@ -1,4 +1,4 @@
-/* Where a model's multiplications and their time go: every layer of the networks that decode and encode a tile of 512 x 512 pixels.
+/* Where a model's multiplications and their time go: every layer of the networks that decode and encode a tile of 512 x 512 pixels, medians.
  * Usage: bench_layers [CPU, default auto [MODEL, default the built-in one [milliseconds per network, default 500]]] */
 #include "base/cpu.h"
 #include "codec/model/model.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SIDE = 512 / VQZ_LATENT_STEP, MAX_LAYERS = 64 };
+enum { SIDE = 512 / VQZ_LATENT_STEP, MAX_LAYERS = 64, MAX_RUNS = 1000 };
 
 typedef struct role {
     const char *name;
@@ -33,7 +33,8 @@ static const role roles[] = {
 };
 
 typedef struct clock_of_layers {
-    double last, best[MAX_LAYERS];
+    double last, seconds[MAX_LAYERS][MAX_RUNS];
+    unsigned run;
 } clock_of_layers;
 
 /* Time of this thread: other programs do not count. */
@@ -55,8 +56,15 @@ static void on_layer(void *user, unsigned layer, const vqz_tensor_def *def, cons
     (void)def, (void)result;
     clock_of_layers *c = user;
     const double t = now();
-    if (c->best[layer] == 0 || t - c->last < c->best[layer]) c->best[layer] = t - c->last;
-    c->last = t;
+    c->seconds[layer][c->run] = t - c->last;
+    c->last = now();
+}
+
+static int by_size(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
+
+static double median(double *v, unsigned n) {
+    qsort(v, n, sizeof *v, by_size);
+    return v[n / 2];
 }
 
 /* Numbers for a tensor that stay inside its bounds. */
@@ -92,14 +100,15 @@ static void measure(const vqz_net *net, const role *r, uint32_t index, double bu
     const vqz_tensor_def *last = &net->tensors[net->layers[net->nlayers - 1].def.dst];
     out = (vqz_view){need((size_t)oh * ow * last->channels * 2), oh, ow, last->channels};
     void *scratch = need(bytes);
-    clock_of_layers c = {0};
-    for (double start = now(); now() - start < budget;) {
+    static clock_of_layers c;
+    c.run = 0;
+    for (double start = now(); c.run < MAX_RUNS && now() - start < budget; c.run++) {
         c.last = now();
         vqz_net_run_traced(net, in, &out, scratch, on_layer, &c);
     }
     for (unsigned i = 0; i < net->nlayers; i++) {
         const vqz_layer_def *l = &net->layers[i].def;
-        const double macs = times * layer_macs(net, l, r->h, r->w), seconds = times * c.best[i];
+        const double macs = times * layer_macs(net, l, r->h, r->w), seconds = times * median(c.seconds[i], c.run);
         sum->macs += macs;
         sum->seconds += seconds;
         static const char *const types[] = {"u8", "s8", "s16", "mixed"};

@@ -3,7 +3,7 @@ import re
 import sys
 
 PARTS = [      # the first expression that fits "object symbol" names the part
-    ("networks", r"^vqz\S* (conv|requant|walk|run_job|run_window|run_pointwise|vqz_rows_run|copy_|load_row|scatter_results|vqz_net_run|lay_out|place|tile_)"),
+    ("networks", r"^vqz\S* (conv|finish|requant|walk|scatter_words|reorder|vqz_rows_(run|scatter|scratch)|run(_job|_window|_pointwise)?$|copy_|vqz_net_run|lay_out|place|all_needs|tile_)"),
     ("packing weights", r"^vqz\S* (vqz_rows_pack|pack_|vqz_parse|parse)"),
     ("codeword search", r"^vqz\S* (vqz_choose|vqz_chosen|consider_escape|choose_bias|vqz_quantizer|search$|residuals$|rungs$|encode_two)"),
     ("entropy coding", r"^vqz\S* (vqz_latent_|decode_|encode_|vqz_rans|get_symbol)"),
