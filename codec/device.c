@@ -39,25 +39,24 @@ struct vqz_device {
 
 /* ---- opening ---------------------------------------------------------------------------------- */
 
-/* Only from a place that nobody but the user or who installed this chooses: never by a search, and not from the present folder. */
-static vqz_status load(const char *path, const vqz_backend **table, vqz_error *e) {
-    if (!path) path = VQZ_PLUGIN_FOLDER "/libvqz_cuda.so";
-    if (path[0] != '/') return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_device_open: %.100s is no absolute path", path);
+/* Only from a place that the user, or who installed this, chooses: never by a search, and not from the present folder. NULL: *e says why. */
+static const vqz_backend *load(const char *path, vqz_error *e) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         const char *why = dlerror();
-        return vqz_fail(e, VQZ_ERR_DEVICE, VQZ_NO_OFFSET, "no plug-in for GPUs: %.150s", why ? why : path);
+        vqz_fail(e, VQZ_ERR_DEVICE, VQZ_NO_OFFSET, "no plug-in for GPUs: %.150s", why ? why : path);
+        return NULL;
     }
     union {                                  /* C has no cast between the two */
         void *object;
         vqz_backend_getter *get;
     } symbol = {dlsym(library, VQZ_BACKEND_SYMBOL)};
-    *table = symbol.object ? symbol.get() : NULL;
-    if (*table && (*table)->abi == VQZ_BACKEND_ABI && strcmp((*table)->version(), vqz_version()) == 0) return VQZ_OK;
-    vqz_fail(e, VQZ_ERR_DEVICE, VQZ_NO_OFFSET, "%.100s does not belong to vqz %s: it is of %s%.20s", path, vqz_version(), *table ? "version " : "another program",
-             !*table ? "" : (*table)->abi == VQZ_BACKEND_ABI ? (*table)->version() : "with another interface");
+    const vqz_backend *table = symbol.object ? symbol.get() : NULL;
+    if (table && table->abi == VQZ_BACKEND_ABI && strcmp(table->version(), vqz_version()) == 0) return table;
+    vqz_fail(e, VQZ_ERR_DEVICE, VQZ_NO_OFFSET, "%.100s does not belong to vqz %s: it is of %s%.20s", path, vqz_version(), table ? "version " : "another program",
+             !table ? "" : table->abi == VQZ_BACKEND_ABI ? table->version() : "with another interface");
     dlclose(library);
-    return VQZ_ERR_DEVICE;
+    return NULL;
 }
 
 static vqz_status open_gpus(vqz_device *d, uint32_t first, uint32_t count, vqz_error *e) {
@@ -75,11 +74,13 @@ vqz_status vqz_device_open(vqz_device **out, vqz_device_kind kind, uint32_t numb
     if (!out) return vqz_fail(error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_device_open: NULL argument");
     *out = NULL;
     if (kind != VQZ_DEVICE_AUTO && kind != VQZ_DEVICE_CUDA) return vqz_fail(error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_device_open: kind %d", (int)kind);
-    const vqz_backend *table = NULL;
+    if (!library) library = VQZ_PLUGIN_FOLDER "/libvqz_cuda.so";
+    if (library[0] != '/') return vqz_fail(error, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_device_open: %.100s is no absolute path", library);
     uint32_t count;
     vqz_memory mem;
     void *p;
-    VQZ_TRY(load(library, &table, error));
+    const vqz_backend *table = load(library, error);
+    if (!table) return VQZ_ERR_DEVICE;
     VQZ_TRY(table->devices(&count, error));
     if (number != VQZ_DEVICE_ALL && number >= count) return vqz_fail(error, VQZ_ERR_DEVICE, VQZ_NO_OFFSET, "GPU %u is asked for, there are %u, counted from 0", number, count);
     const uint32_t first = number == VQZ_DEVICE_ALL ? 0 : number, most = number != VQZ_DEVICE_ALL ? 1 : count < MAX_GPUS ? count : MAX_GPUS;

@@ -69,7 +69,8 @@ static vqz_status make_order(const ordering *o, const vqz_backend_tile *t, vqz_b
     vqz_steps_walk(&p, &rans, NULL, j->level, j->unit);
     void *front;
     const size_t bytes = rans.count * sizeof *rans.symbols;
-    vqz_status s = rans.status != VQZ_OK ? vqz_fail(e, rans.status, VQZ_NO_OFFSET, "out of memory") : vqz_alloc(o->mem, &front, (size_t)h * w + bytes + sizeof *rans.symbols, 1, e);
+    vqz_status s = rans.status != VQZ_OK ? vqz_fail(e, rans.status, VQZ_NO_OFFSET, "out of memory") : VQZ_OK;
+    if (s == VQZ_OK) s = vqz_alloc(o->mem, &front, (size_t)h * w + bytes, 1, e);
     if (s == VQZ_OK) {                       /* symbols first: they are aligned */
         memcpy(front, rans.symbols, bytes);
         memcpy((uint8_t *)front + bytes, p.rows, (size_t)h * w);

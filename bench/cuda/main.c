@@ -32,20 +32,29 @@ void say(const char *format, ...) {
     fflush(stdout);
 }
 
-static void give_up(const char *why, const char *what) {
+static _Noreturn void give_up(const char *why, const char *what) {
     fprintf(stderr, "bench_cuda: %s: %s\n", what, why);
     exit(1);
 }
 
+/* 0: there is none. */
+static uint32_t read_number(FILE *f) {
+    uint32_t n = 0;
+    int c = fgetc(f);
+    while (c == ' ' || c == '\n') c = fgetc(f);
+    for (; c >= '0' && c <= '9' && n <= VQZ_MAX_SIDE; c = fgetc(f)) n = n * 10 + (uint32_t)(c - '0');
+    return n <= VQZ_MAX_SIDE ? n : 0;
+}
+
 static picture read_ppm(const char *name) {
     picture p = {.name = name};
-    unsigned top = 0;
     FILE *f = fopen(name, "rb");
-    if (!f || fscanf(f, "P6 %u %u %u", &p.width, &p.height, &top) != 3 || top != 255 || fgetc(f) == EOF) give_up("no binary PPM file of 8 bits", name);
+    if (!f || fgetc(f) != 'P' || fgetc(f) != '6' || !(p.width = read_number(f)) || !(p.height = read_number(f)) || read_number(f) != 255)
+        give_up("no binary PPM file of 8 bits", name);
     const size_t size = (size_t)p.width * p.height * 3;
     p.rgb = malloc(size ? size : 1);
     if (!p.rgb || fread(p.rgb, 1, size, f) != size) give_up("it ends early", name);
-    fclose(f);
+    (void)fclose(f);
     return p;
 }
 
@@ -107,7 +116,7 @@ static void decode(const picture *p, vqz_device *d, uint8_t **rgb, bool compare)
 static void compare(picture *p, vqz_device *d) {
     uint8_t *file = NULL, *rgb = NULL;
     p->size = encode(p, NULL, &p->file);
-    if (encode(p, d, &file) != p->size || memcmp(file, p->file, p->size) != 0) give_up("the GPU's file is not the processor's", p->name);
+    if (encode(p, d, &file) != p->size || !file || !p->file || memcmp(file, p->file, p->size) != 0) give_up("the GPU's file is not the processor's", p->name);
     decode(p, NULL, &rgb, false);
     decode(p, d, &rgb, true);
     free(file);

@@ -30,19 +30,40 @@ static vqz_device *open_fake(vqz_device_kind kind, const char *trouble, const ch
     return d;
 }
 
-/* A picture, with some of it a checkerboard where `screen` is set, as the processor codes it. */
-static picture make(uint32_t w, uint32_t h, vqz_layout layout, float quality, bool screen) {
+/* A picture, half of it a checkerboard where `screen` is set, as the processor codes it. */
+typedef struct recipe {
+    uint32_t w, h;
+    vqz_layout layout;
+    float quality;
+    uint32_t tile, hash;
+    bool screen;
+    int32_t effort;
+    uint32_t tune;
+} recipe;
+
+static picture make_recipe(const recipe *k) {
+    const uint32_t w = k->w, h = k->h;
+    const vqz_layout layout = k->layout;
     picture p = {.info = {.width = w, .height = h, .layout = layout}, .samples = make_picture(PICTURE_PHOTO, w, h, layout, w)};
     vqz_file_info info;
     vqz_error e = {0};
-    for (uint32_t y = 0; screen && y < h; y++)
+    for (uint32_t y = 0; k->screen && y < h; y++)
         for (uint32_t x = w / 2; x < w; x++) memset(p.samples + ((size_t)y * w + x) * layout, (x / 2 + y / 3) % 2 ? 255 : 0, layout);
     vqz_settings_init(&p.settings);
-    p.settings.quality = quality;
+    p.settings.quality = k->quality;
     p.settings.threads = 1;
+    p.settings.tile_size = k->tile;
+    p.settings.pixel_hash = k->hash;
+    p.settings.effort = k->effort;
+    p.settings.tune = k->tune;
     assert_int_equal(encode_picture(&p.settings, &p.info, p.samples, h, &p.file, &e), VQZ_OK);
     assert_int_equal(decode_picture(&p.settings, p.file, 0, &p.decoded, &info, NULL, &e), VQZ_OK);
     return p;
+}
+
+static picture make(uint32_t w, uint32_t h, vqz_layout layout, float quality, bool screen) {
+    const recipe k = {w, h, layout, quality, 0, 0, screen, 4, VQZ_TUNE_VISUAL};
+    return make_recipe(&k);
 }
 
 static void drop(picture *p) {
@@ -81,24 +102,14 @@ static void both_work(const picture *p, vqz_device *d) {
 }
 
 static void test_same(void **state) {
-    static const struct { uint32_t w, h; vqz_layout layout; float quality; uint32_t tile, hash; bool screen; int32_t effort; uint32_t tune; } kinds[] = {
+    static const recipe kinds[] = {
         {40, 17, VQZ_RGB, 75, 0, 0, false, 4, VQZ_TUNE_VISUAL}, {33, 20, VQZ_RGBA, 40, 0, 0, false, 3, VQZ_TUNE_PSNR}, {30, 20, VQZ_GRAY, 85, 0, 1, false, 4, VQZ_TUNE_VISUAL},
         {64, 16, VQZ_RGB, 92, 0, 1, true, 4, VQZ_TUNE_VISUAL}, {16, 195, VQZ_GRAYA, 60, 128, 0, false, 4, VQZ_TUNE_VISUAL}, {200, 16, VQZ_RGB, 30, 128, 0, true, 4, VQZ_TUNE_VISUAL},
         {1, 1, VQZ_RGB, 50, 0, 0, false, 4, VQZ_TUNE_VISUAL}};
     (void)state;
     vqz_device *d = open_fake(VQZ_DEVICE_CUDA, NULL, NULL);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        picture p = make(kinds[i].w, kinds[i].h, kinds[i].layout, kinds[i].quality, kinds[i].screen);
-        vqz_error e = {0};
-        p.settings.tile_size = kinds[i].tile;
-        p.settings.pixel_hash = kinds[i].hash;
-        p.settings.effort = kinds[i].effort;
-        p.settings.tune = kinds[i].tune;
-        free(p.file.data);
-        free(p.decoded);
-        vqz_file_info info;
-        assert_int_equal(encode_picture(&p.settings, &p.info, p.samples, p.info.height, &p.file, &e), VQZ_OK);
-        assert_int_equal(decode_picture(&p.settings, p.file, 0, &p.decoded, &info, NULL, &e), VQZ_OK);
+        picture p = make_recipe(&kinds[i]);
         both_work(&p, d);
         if (i == 0) both_work(&p, d);        /* what was laid out serves again */
         drop(&p);
