@@ -162,6 +162,7 @@ static vqz_status take_frame(vqz_cu_lane *l, const vqz_cu_loaded *m, unsigned ki
         if (pass == 0) VQZ_TRY(vqz_alloc(l->mem, &l->block, a.overflow ? SIZE_MAX : a.used, 1, e));
         a = (vqz_arena){.base = l->block};
     }
+    tile = l->block;                         /* the first of them */
     memcpy(tile, f->tile, f->tiles * sizeof *tile);
     for (uint32_t i = 0; i < f->tiles; i++) l->given[i] = !payload || payload[i].data;
     l->model = m;
