@@ -211,11 +211,16 @@ static void scatter_words(const vqz_row_job *j, const uint8_t *from, unsigned ch
         for (unsigned e = 0; e < row; e++) at[e] = (uint16_t)(e % channels * cells + i * side + e / channels);
         order[i] = load512(at);
     }
+    const bool whole = row <= WORDS / 2 && row >= WORDS / 4;     /* what a whole vector writes too much, the next position covers */
     const __mmask32 keep = (__mmask32)((UINT64_C(1) << row) - 1);
     const __mmask32 low = count < WORDS ? (__mmask32)((1u << count) - 1) : ~(__mmask32)0, high = count > WORDS ? (__mmask32)((UINT64_C(1) << (count - WORDS)) - 1) : 0;
     for (; n > 0; n--, to += side * j->j_step, from += j->dst_step) {
         const __m512i a = _mm512_maskz_loadu_epi16(low, from), b = _mm512_maskz_loadu_epi16(high, from + 2 * WORDS);
-        for (unsigned i = 0; i < side; i++) _mm512_mask_storeu_epi16(to + i * j->i_step, keep, _mm512_permutex2var_epi16(a, order[i], b));
+        for (unsigned i = 0; i < side; i++) {
+            const __m512i words = _mm512_permutex2var_epi16(a, order[i], b);
+            if (whole && n > 1) _mm256_storeu_si256((__m256i *)(to + i * j->i_step), _mm512_castsi512_si256(words));
+            else _mm512_mask_storeu_epi16(to + i * j->i_step, keep, words);
+        }
     }
 }
 
