@@ -155,9 +155,9 @@ bool vqz_looks_like_screen(vqz_samples s, uint32_t w, uint32_t h) {
     return sharp >= SURE || edged * SHARE >= blocks || flat * SMOOTH_SHARE >= blocks || has_few_real_colours(s, w, h);
 }
 
-/* How many blocks: flat ones; those of them that are gradients; what the masks choose. */
+/* How many blocks: flat ones; those of them that are gradients; those where hardly a pixel repeats; what the masks choose. */
 typedef struct counts {
-    uint32_t flat, slopes, chosen, plain;
+    uint32_t flat, slopes, busy, chosen, plain;
 } counts;
 
 /* Flat blocks but gradients, and those beside text that are half flat; plain: only those that are flat all over. weights: of errors, which show as bands
@@ -172,6 +172,7 @@ static counts choose_blocks(const vqz_screen *t, uint8_t *mask, uint8_t *plain, 
             const bool flat = is_flat(&l), slope = is_slope(&l);
             n.flat += flat;
             n.slopes += flat && slope;
+            n.busy += 4 * l.repeated < l.pixels;
             weights[by * nx + bx] = slope ? SHOWN : 1;
             mask[by * nx + bx] = (uint8_t)(slope ? 0 : flat ? FLAT | (l.jumps ? TEXT : 0) : 5 * l.repeated >= 2 * l.pixels ? SOME : 0);
             n.plain += plain[by * nx + bx] = !slope && 16 * l.repeated >= 15 * l.pixels;
@@ -299,7 +300,7 @@ static vqz_status try_mask(const vqz_screen *t, choice *c, const uint8_t *weight
 /* Latents against pixels for the plain blocks, for the flat ones, and for all where some are flat, with colours merged and as they are. */
 static vqz_status compare(const vqz_screen *t, const uint8_t *latents, size_t size, uint8_t *work, choice *best, vqz_error *e) {
     enum { PLAIN, FLAT, ALL, AS_IS, WAYS };
-    enum { SOME = 8, NEARLY_ALL = 16 };      /* all are tried from one flat in eight on, alone but for one in sixteen */
+    enum { SOME = 8, NEARLY_ALL = 16, WRONG = 32 };      /* all are tried from one flat in eight on, alone but for one in sixteen */
     vqz_memory *mem = t->rans->mem;
     const uint32_t blocks = vqz_pixel_blocks(t->w) * vqz_pixel_blocks(t->h);
     uint8_t *masks[WAYS + 1] = {0};          /* and the weights */
@@ -320,14 +321,18 @@ static vqz_status compare(const vqz_screen *t, const uint8_t *latents, size_t si
         memset(masks[AS_IS], 1, blocks);
         wanted[FLAT] = n.chosen && (blocks - n.chosen) * NEARLY_ALL > blocks && (!few || slopes);
         wanted[PLAIN] = wanted[FLAT] && n.plain < n.chosen && n.plain * SOME >= blocks;
-        wanted[ALL] = few || (n.flat && n.flat * SOME >= blocks);
+        wanted[ALL] = few || (n.flat && n.flat * SOME >= blocks && 2 * n.busy <= blocks);
         wanted[AS_IS] = wanted[ALL] && slopes && !t->exact;
     }
     const bool any = wanted[FLAT] || wanted[ALL];
     if (any) s = synthesise(t, latents, size, work, e);
     if (any && s == VQZ_OK) {
         const uint64_t whole = errors(t, weights, work, masks[ALL]);
-        for (int i = 0; i < WAYS; i++) c[i].cost = whole - errors(t, weights, work, masks[i]);       /* what is left to latents has their errors */
+        for (int i = 0; i < WAYS; i++) {
+            const uint64_t own = errors(t, weights, work, masks[i]);
+            wanted[i] &= own * WRONG >= whole;           /* black bars: nothing to gain */
+            c[i].cost = whole - own;         /* what is left to latents has their errors */
+        }
         best->cost = whole + errors_per_bit(t->quality_x16) * 8 * size;
     }
     for (int i = 0; i < WAYS; i++) {
