@@ -98,7 +98,7 @@ def main():
             "Every file of vqz, WebP and JPEG XL is decoded and compared.",
             f"libwebp {package('webp')}, libjxl {package('libjxl-tools')}, optipng {package('optipng')}.", ""]
     for key, folder in (("kodak", Path(args.kodak)), ("screen", generated)):
-        pictures = sorted(folder.glob("*.png"))
+        pictures = sorted(folder.glob("*.png"))[:screens.COUNT if folder == generated else None]
         if not pictures:
             sys.exit(f"{folder}: no pictures")
         with tempfile.TemporaryDirectory(prefix="vqz-lossless-") as scratch:

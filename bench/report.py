@@ -38,6 +38,22 @@ def bd_table(rows, codecs, metrics):
     return lines
 
 
+def picture_cell(anchor, test):
+    found = bdrate.bdrate(anchor.values(), test.values())
+    if found:
+        return f"{found[0]:+.1f}"
+    (most_rate, best), (rate, worst) = (f(c.values(), key=lambda p: p[1]) for f, c in ((max, anchor), (min, test)))
+    return "above" if worst >= best and rate <= most_rate else "-"
+
+
+def picture_table(rows, codec, metrics):
+    """BD-rate of every picture."""
+    curves = {m: bdrate.curves(rows, m) for m in metrics}
+    pictures = sorted(set.intersection(*(set(c[codec]) & set(c[ANCHOR]) for c in curves.values())))
+    lines = [f"| {codec} | " + " | ".join(LABELS[m].split(" (")[0] for m in metrics) + " |", "|---|" + "---|" * len(metrics)]
+    return lines + [f"| {p} | " + " | ".join(picture_cell(c[ANCHOR][p], c[codec][p]) for c in curves.values()) + " |" for p in pictures]
+
+
 def level_table(rows, codec, metrics):
     """Means over the pictures at every setting, and the rate against the anchor's at equal PSNR."""
     lines = [f"| {codec} | bpp | bytes | " + " | ".join(m.replace("msssim", "MS-SSIM (dB)").replace("psnr", "PSNR")
@@ -98,6 +114,10 @@ def write(out, rows, names, metrics, baselines, images):
     for codec in names:
         if codec.startswith("vqz"):
             lines += [""] + level_table(rows, codec, metrics)
+    for codec in names:
+        if codec.startswith("vqz"):
+            lines += ["", "BD-rate of every picture; `above`: its worst quality is better than the anchor's best, and takes no more", ""]
+            lines += picture_table(rows, codec, metrics)
     text = "\n".join(lines) + "\n"
     (out / "rd.md").write_text(text)
     plot(out / "rd.png", rows, names, metrics)
