@@ -27,6 +27,7 @@ typedef struct tiff_reader {
     TIFF *tiff;
     char why[120];               /* what the library complained of first */
     int read_error;
+    bool tag_lost;
     uint8_t exif[26];            /* has the orientation, and nothing else */
     uint8_t *row;                /* read row by row, else: */
     uint32_t *raster;
@@ -80,12 +81,14 @@ static int tiff_complaint(TIFF *t, void *handle, const char *module, const char 
     return 1;
 }
 
+/* Most are about tags that nobody needs; but a tag that cannot be read is left out with one. */
 static int tiff_warning(TIFF *t, void *handle, const char *module, const char *format, va_list ap) {
+    tiff_reader *r = handle;
+    char text[200];
     (void)t;
-    (void)handle;
     (void)module;
-    (void)format;
-    (void)ap;
+    vsnprintf(text, sizeof text, format, ap);
+    r->tag_lost |= strstr(text, "IO error") != NULL;
     return 1;
 }
 
@@ -164,6 +167,7 @@ static void tiff_metadata(tiff_reader *r, const tiff_kind *k) {
     }
     if (TIFFGetField_(r->tiff, TIFFTAG_EXIFIFD, &place)) image_note_loss(&r->base, "EXIF left out");
     if (k->photometric == PHOTOMETRIC_SEPARATED) image_note_loss(&r->base, "CMYK converted to RGB without its colour profile");
+    if (r->tag_lost) image_note_loss(&r->base, "a part of its metadata cannot be read");
     if (k->depth > 8) image_note_loss(&r->base, "16-bit samples reduced to 8");
     if (!TIFFLastDirectory_(r->tiff)) image_note_loss(&r->base, "the first page of several");
 }

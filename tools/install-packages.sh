@@ -12,7 +12,7 @@ set -euo pipefail
 wanted=()
 for group in "$@"; do
     case $group in
-    build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev) ;;
+    build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev libwebp-dev libtiff-dev libheif-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
     test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libswscale-dev) ;;
     static) wanted+=(clang-tidy cppcheck) ;;
