@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../conformance"
 out=$1
 small=6000      # bytes
 rm -rf "$out"
-for target in probe demux decode sequence model metadata alpha residual pixels symbols roundtrip image_png image_jpeg image_pnm image_y4m; do
+for target in probe demux decode sequence model metadata alpha residual pixels symbols roundtrip image_png image_jpeg image_pnm image_y4m image_webp image_tiff image_heif; do
     mkdir -p "$out/$target"
 done
 find valid partial invalid -name '*.vqz' -size -${small}c | while read -r file; do

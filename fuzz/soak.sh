@@ -22,7 +22,7 @@ done
 mkdir -p "$dir"/{corpus,findings,logs} || exit 2
 dir=$(cd "$dir" && pwd)
 build=${BUILD:-$dir/build}
-read -ra targets <<< "${FUZZ_TARGETS:-decode sequence model symbols roundtrip demux alpha residual pixels metadata image_png image_jpeg image_pnm image_y4m probe}"
+read -ra targets <<< "${FUZZ_TARGETS:-decode sequence model symbols roundtrip demux alpha residual pixels metadata image_png image_jpeg image_pnm image_y4m image_webp image_tiff image_heif probe}"
 if [ -z "${BUILD:-}" ]; then
     nice -n 10 "$source/tools/build.sh" "$build" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O2 -g" \
         -DVQZ_BUILD_FUZZERS=ON || exit 2
