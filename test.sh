@@ -81,6 +81,8 @@ if [ $full = 1 ]; then
     done
     must "packages for FFmpeg" tools/install-packages.sh ffmpeg
     slow ffmpeg "$program plugins tools/test-ffmpeg.sh" one "FFmpeg with libvqz" tools/test-ffmpeg.sh
+    must "packages for clusters" tools/install-packages.sh cluster
+    slow cluster "$program tools/test-cluster.sh" one "shares on Slurm, Open MPI and GNU parallel" tools/test-cluster.sh build/vqz
     slow quickstart "$program quickstart.sh samples" one "quickstart" ./quickstart.sh
     [ ! -d ../shared/kodak ] || slow kodak-rate "$program bench" one "rate on Kodak" kodak
 fi

@@ -75,7 +75,7 @@ const int option_count = sizeof option_table / sizeof *option_table;
 
 const command commands[CMD_COUNT] = {
     [CMD_ENCODE] = {"encode", "[OPTION...] [-o OUT] IN...", "compress pictures to .vqz",
-        "IN is a PNG, JPEG, PNM or y4m file, - for standard input, or a folder, in which every such picture is found at any depth.\n"
+        "IN is a PNG, JPEG, PNM, y4m, WebP, TIFF, HEIC or AVIF file, - for standard input, or a folder, in which every such picture is found at any depth.\n"
         "Without -o, photo.png becomes photo.vqz beside it, and a file that exists is left alone unless -f is given. With -o and one IN, OUT is the file to write. "
         "With several INs or a folder, OUT is a folder: it is made where needed, and a folder's tree is mirrored in it. Files that -o names are replaced.\n"
         "Folders are kept up to date: a file found in one gets the time of its source, and notes size and time of the source, model and settings (chunk fROM). Where all that is as it was, "
@@ -88,7 +88,8 @@ const command commands[CMD_COUNT] = {
         "Links to files are read; links to folders are not entered in a folder. A name that -o gives as it stands may be a link, which is followed, or a device or pipe, which is "
         "written to as it is. Nothing else is written through a link: below an OUT folder a link to a folder is an error, and a link in the place of a file is replaced.\n"
         "ICC profile, EXIF and XMP are kept. Pixels are stored as they are; the EXIF orientation is also written into the header, and decoders turn the picture. "
-        "16-bit samples are reduced to 8, CMYK becomes RGB.\n"
+        "Samples of more than 8 bits are reduced to 8, CMYK becomes RGB, of several pages or pictures in a file the first one is taken: a note says so. A WebP animation becomes a sequence. "
+        "WebP, TIFF, HEIC and AVIF need libraries that this vqz may have been built without (libwebp, libtiff, libheif).\n"
         "Text, line art and flat drawings, also beside photos, are coded as pixels where that takes less and errs less.\n"
         "A y4m file of several frames becomes a sequence, and so do numbered files: IN is then their name with %d or %04d in the place of the number, which "
         "begins at 0 to 4, and -o names the sequence. In y4m, colours are those of --matrix.\n",
