@@ -86,6 +86,8 @@ for format in "yuv420p -color_range tv" "yuv422p -color_range tv" "yuv444p -colo
     run 0 "$vqz" decode -o want.ppm one.vqz
     same want.ppm got.ppm
 done
+go rgba.vqz opaque.mp4 -c:v mpeg4
+says "transparency is left out"
 film 96x64 2 hdr.mkv -vf "gblur=sigma=4,scale=out_color_matrix=bt2020,format=yuv420p10le" -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc -color_range tv -c:v ffv1
 go --lossless hdr.mkv hdr.vqz
 says "samples of 10 bits become 8"
@@ -214,6 +216,7 @@ refused 1 "is the same file" film.mkv ./film.mkv
 refused 1 "cannot write none/x.mkv" film.vqz none/x.mkv
 refused 1 "not one frame" -ss 99 film.vqz x.vqz
 refused 1 "needs a Matroska or QuickTime file" film.vqz x.vqz -c:v copy
+refused 1 "no -vf, -r or -pix_fmt" film.vqz x.mkv -c:v copy -vf hflip
 refused 2 "IN and OUT are needed" film.mkv
 refused 2 "-r zero: expected" film.mkv x.vqz -r zero
 refused 2 "too many arguments" film.mkv x.vqz y.vqz

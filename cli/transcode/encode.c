@@ -34,9 +34,11 @@ static bool is_yuv(enum AVPixelFormat f) {
     return d->nb_components >= 3 && !(d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BAYER));
 }
 
+static bool has_alpha(enum AVPixelFormat f) { return av_pix_fmt_desc_get(f)->flags & AV_PIX_FMT_FLAG_ALPHA; }
+
 /* RGB stays RGB where that loses nothing; else 4:2:0 is what every player shows. */
 static enum AVPixelFormat choose_format(const enum AVPixelFormat *list, enum AVPixelFormat from) {
-    const bool alpha = av_pix_fmt_desc_get(from)->flags & AV_PIX_FMT_FLAG_ALPHA;
+    const bool alpha = has_alpha(from);
     int loss = 0;
     if (!list || lists(list, from)) return from;
     const enum AVPixelFormat best = avcodec_find_best_pix_fmt_of_list(list, from, alpha, &loss);
@@ -65,6 +67,7 @@ static vqz_status choose_av(film_encoder *c, film_graph *g, enum AVPixelFormat f
     const int width = av_buffersink_get_w(g->to), height = av_buffersink_get_h(g->to);
     const bool odd = (width | height) & 1, even_only = c->codec->id == AV_CODEC_ID_H264 || c->codec->id == AV_CODEC_ID_HEVC;
     if (!c->args->pixel_format && odd && even_only && to == AV_PIX_FMT_YUV420P) to = AV_PIX_FMT_YUV444P;      /* the one way to keep such sizes */
+    if (has_alpha(from) && !has_alpha(to)) snprintf(c->note, sizeof c->note, "transparency is left out");
     g->wanted = to;
     if (is_yuv(from) || !is_yuv(to)) return VQZ_OK;
     c->matrix = film_matrix(first->color_primaries, width, height);

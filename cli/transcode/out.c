@@ -83,6 +83,8 @@ static vqz_status choose_codec(film_out *out, vqz_error *e) {
     out->copies = name && strcmp(name, "copy") == 0;
     if (!f && (encoder || out->copies))
         return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, encoder ? "a .vqz file holds vqz: -c:v %.60s needs another OUT" : "-c:v %.10s needs a Matroska or QuickTime file as OUT", name);
+    if (out->copies && (out->args->filters || out->args->rate.num || out->args->pixel_format))
+        return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "with -c:v copy frames are not decoded: no -vf, -r or -pix_fmt");
     if (!f || out->copies) return VQZ_OK;
     if (encoder && !(out->codec = avcodec_find_encoder_by_name(name))) {
         const AVCodecDescriptor *d = avcodec_descriptor_get_by_name(name);
