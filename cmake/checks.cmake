@@ -6,7 +6,10 @@ if(NOT CMAKE_CROSSCOMPILING AND NOT VQZ_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQU
   add_test(NAME test_symbols COMMAND bash ${CMAKE_SOURCE_DIR}/tests/test_symbols.sh ${CMAKE_C_COMPILER} ${CMAKE_SOURCE_DIR}/tools/symbols.sh)
   add_test(NAME test_hardening COMMAND bash ${CMAKE_SOURCE_DIR}/tests/test_hardening.sh ${CMAKE_C_COMPILER} ${CMAKE_SOURCE_DIR}/tools/hardening.sh)
   if(VQZ_HARDENING)
-    add_test(NAME hardening COMMAND ${tools} bash ${CMAKE_SOURCE_DIR}/tools/hardening.sh $<TARGET_FILE:vqz_cli> $<TARGET_FILE:vqz>
-      $<$<TARGET_EXISTS:vqz_transcode>:$<TARGET_FILE:vqz_transcode>>)
+    set(programs $<TARGET_FILE:vqz_cli>)
+    if(TARGET vqz_transcode)
+      list(APPEND programs $<TARGET_FILE:vqz_transcode>)
+    endif()
+    add_test(NAME hardening COMMAND ${tools} bash ${CMAKE_SOURCE_DIR}/tools/hardening.sh ${programs} $<TARGET_FILE:vqz>)
   endif()
 endif()
