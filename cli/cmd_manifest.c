@@ -19,8 +19,13 @@ typedef struct parts {
 static vqz_status check_parts(const parts *p, char *const *names, vqz_error *e) {
     const manifest_file *first = &p->files[0];
     uint64_t rows = 0;
-    bool *there = calloc(first->shares, sizeof *there);
-    vqz_status s = there ? VQZ_OK : no_memory(e);
+    bool *there = calloc((size_t)first->shares + 1, sizeof *there);
+    vqz_status s = VQZ_OK;
+    if (!there) {
+        no_memory(e);
+        report_error("manifest merge", e);
+        return e->status;
+    }
     for (size_t i = 0; s == VQZ_OK && i < p->count; i++) {
         const manifest_file *m = &p->files[i];
         if (m->shares != first->shares) s = cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "is of %" PRIu32 " shares, %.80s of %" PRIu32, m->shares, path_tail(names[0]), first->shares);
@@ -101,7 +106,12 @@ static int merge(const options *o) {
     char *const *names = o->inputs + 1;
     parts p = {.files = calloc((size_t)o->input_count, sizeof *p.files)};
     vqz_error e = {.offset = NO_OFFSET};
-    vqz_status s = p.files ? VQZ_OK : no_memory(&e);
+    vqz_status s = VQZ_OK;
+    if (!p.files) {
+        no_memory(&e);
+        report_error("manifest merge", &e);
+        return EXIT_FAILED;
+    }
     while (s == VQZ_OK && p.count + 1 < (size_t)o->input_count) {
         s = manifest_read(&p.files[p.count], names[p.count], &e);
         if (s != VQZ_OK) report_error(names[p.count], &e);

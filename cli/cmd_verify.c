@@ -18,8 +18,8 @@ static vqz_status read_pixels(outcome *done, image_reader *r, uint64_t *frames, 
 }
 
 vqz_status task_verify(task *t, vqz_error *e) {
-    image_reader *r;
-    uint64_t frames;
+    image_reader *r = NULL;
+    uint64_t frames = 0;
     vqz_status s = open_vqz(&r, &t->in, t->o, e);
     if (s == VQZ_OK) s = read_pixels(t->done, r, &frames, e);
     if (s == VQZ_END && r->moving) snprintf(t->done->result, sizeof t->done->result, "good, %llu frames", (unsigned long long)frames);
@@ -30,8 +30,8 @@ vqz_status task_verify(task *t, vqz_error *e) {
 }
 
 vqz_status task_inspect(task *t, vqz_error *e) {
-    image_reader *r;
-    uint64_t frames;
+    image_reader *r = NULL;
+    uint64_t frames = 0;
     vqz_status s = image_reader_open(&r, &t->in, &t->o->config, e);
     if (s == VQZ_OK) {
         t->done->loss = r->loss;

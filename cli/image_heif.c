@@ -30,7 +30,7 @@ static const lazy_symbol heif_symbols[] = {HEIF_FUNCTIONS(LAZY_SYMBOL)};
 
 static void heif_ready(void) { heif_init_(NULL); }       /* its plug-ins, before a sandbox closes */
 
-static lazy_library heif_library = {.name = VQZ_HEIF_LIBRARY, .needed_for = "HEIF and AVIF", .symbols = heif_symbols, .count = sizeof heif_symbols / sizeof *heif_symbols, .ready = heif_ready};
+static lazy_library heif_library = {.name = LAZY_NAME(VQZ_HEIF_LIBRARY), .needed_for = "HEIF and AVIF", .symbols = heif_symbols, .count = sizeof heif_symbols / sizeof *heif_symbols, .ready = heif_ready};
 
 enum { HEIF_METADATA = 4 << 20 };        /* what a .vqz can hold */
 

@@ -18,7 +18,7 @@ static bool tiff_probe(const uint8_t *p, size_t n) {
     X(TIFFScanlineSize64) X(TIFFReadScanline) X(TIFFRGBAImageOK) X(TIFFRGBAImageBegin) X(TIFFRGBAImageGet) X(TIFFRGBAImageEnd) X(TIFFLastDirectory)
 TIFF_FUNCTIONS(LAZY_POINTER)
 static const lazy_symbol tiff_symbols[] = {TIFF_FUNCTIONS(LAZY_SYMBOL)};
-static lazy_library tiff_library = {.name = VQZ_TIFF_LIBRARY, .needed_for = "TIFF", .symbols = tiff_symbols, .count = sizeof tiff_symbols / sizeof *tiff_symbols};
+static lazy_library tiff_library = {.name = LAZY_NAME(VQZ_TIFF_LIBRARY), .needed_for = "TIFF", .symbols = tiff_symbols, .count = sizeof tiff_symbols / sizeof *tiff_symbols};
 
 typedef struct tiff_reader {
     image_reader base;

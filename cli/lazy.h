@@ -19,6 +19,10 @@ typedef struct lazy_library {
 /* VQZ_ERR_UNSUPPORTED: it is not on this machine, or another version. */
 vqz_status lazy_load(lazy_library *l, vqz_error *e);
 
+/* The name that CMake gives, without quotes, which not all tools that read compile_commands.json understand. */
+#define LAZY_STRING(name) #name
+#define LAZY_NAME(name) LAZY_STRING(name)
+
 /* A table of functions, FUNCTIONS(X) being X(name) for each: `LAZY_POINTER` declares the pointer name_, LAZY_SYMBOL its row. */
 #define LAZY_POINTER(name) static __typeof__(name) *name##_;
 #define LAZY_SYMBOL(name) {#name, &name##_},

@@ -31,8 +31,11 @@ static void unescape(char *p) {
 /* A name below a folder, and nowhere else. */
 static bool stays_below(const char *name) {
     if (!*name || *name == '/') return false;
-    for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
-        if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || !p[2])) return false;
+    for (const char *p = name; *p;) {
+        const size_t n = strcspn(p, "/");
+        if (n == 2 && p[0] == '.' && p[1] == '.') return false;
+        p += n + (p[n] == '/');
+    }
     return true;
 }
 
@@ -46,13 +49,14 @@ static bool whole_number(const char *text, int base, uint64_t *value) {
 static const char *read_row(manifest_row *r, char *line) {
     char *field[FIELDS];
     unsigned n = 0;
-    for (char *p = line; p && n < FIELDS; n++) {
-        field[n] = p;
-        p = strchr(p, '\t');
-        if (p) *p++ = 0;
-        if (n + 1 == FIELDS && p) return "too many fields";
+    bool more = true;
+    while (more && n < FIELDS) {
+        field[n++] = line;
+        line += strcspn(line, "\t");
+        more = *line != 0;
+        if (more) *line++ = 0;
     }
-    if (n != FIELDS) return "too few fields";
+    if (more || n != FIELDS) return "it has not eight fields";
     unescape(field[5]);
     unescape(field[6]);
     unescape(field[7]);
@@ -62,16 +66,32 @@ static const char *read_row(manifest_row *r, char *line) {
     r->error = field[7];
     const bool failed = strcmp(r->state, "failed") == 0;
     if (!failed && strcmp(r->state, "done") != 0 && strcmp(r->state, "current") != 0 && strcmp(r->state, "exists") != 0) return "its state is not done, current, exists or failed";
+    if (!stays_below(r->output)) return "it names an output outside its folder";
     if (!whole_number(field[3], 10, &r->bytes_out)) return "its size is no number";
     if (!failed && (strlen(field[4]) != 16 || !whole_number(field[4], 16, &r->hash))) return "its hash is no number";
     return NULL;
 }
 
+/* The number behind `name`, where *at goes on. */
+static bool take_number(const char **at, const char *name, int base, uint64_t most, uint64_t *value) {
+    const size_t n = strlen(name);
+    char *end;
+    if (strncmp(*at, name, n) != 0) return false;
+    const char *number = *at + n;
+    *value = strtoull(number, &end, base);
+    *at = end;
+    return end > number && *number != '-' && *value <= most;
+}
+
 static bool read_head(manifest_file *m, const char *line) {
-    int end = 0;
-    const int n = sscanf(line, "#vqz-manifest 1\tshare=%" SCNu32 "/%" SCNu32 "\tseen=%" SCNu64 "\tproblems=%" SCNu64 "\tmade=%" SCNx64 "%n", &m->share, &m->shares, &m->seen,
-                         &m->problems, &m->made, &end);
-    return n == 5 && !line[end] && m->share < m->shares;
+    uint64_t share, shares;
+    if (!take_number(&line, "#vqz-manifest 1\tshare=", 10, UINT32_MAX, &share) || !take_number(&line, "/", 10, UINT32_MAX, &shares) ||
+        !take_number(&line, "\tseen=", 10, UINT64_MAX, &m->seen) || !take_number(&line, "\tproblems=", 10, UINT64_MAX, &m->problems) ||
+        !take_number(&line, "\tmade=", 16, UINT64_MAX, &m->made))
+        return false;
+    m->share = (uint32_t)share;
+    m->shares = (uint32_t)shares;
+    return !*line && share < shares;
 }
 
 static vqz_status read_lines(manifest_file *m, vqz_error *e) {
@@ -111,15 +131,12 @@ vqz_status manifest_read(manifest_file *m, const char *path, vqz_error *e) {
     if (s != VQZ_OK) return s;
     s = source_read_all(&in, &bytes, &size, MOST, e);
     source_close(&in);
-    m->text = s == VQZ_OK ? malloc(size + 1) : NULL;
+    m->text = s == VQZ_OK ? calloc(size + 1, 1) : NULL;
     if (m->text) {
         if (size) memcpy(m->text, bytes, size);
-        m->text[size] = 0;
         s = memchr(m->text, 0, size) ? bad(1, "it has a zero byte", e) : read_lines(m, e);
     } else if (s == VQZ_OK) s = cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     free(bytes);
-    for (size_t i = 0; s == VQZ_OK && i < m->count; i++)
-        if (!stays_below(m->rows[i].output)) s = cli_fail(e, VQZ_ERR_CORRUPT, NO_OFFSET, "names an output outside its folder: %.100s", m->rows[i].output);
     if (s != VQZ_OK) manifest_free(m);
     return s;
 }

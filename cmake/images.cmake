@@ -19,7 +19,7 @@ foreach(library TIFF HEIF)
     find_library(VQZ_${library}_FILE ${name} HINTS ${${library}_LIBRARY_DIRS})
     get_filename_component(file "${VQZ_${library}_FILE}" REALPATH)
     if(file MATCHES "/(lib${name}\\.so\\.[0-9]+)[^/]*$")          # libtiff.so.6.0.0: its name for the loader is libtiff.so.6
-      list(APPEND VQZ_IMAGE_DEFINITIONS VQZ_HAVE_${library} "VQZ_${library}_LIBRARY=\"${CMAKE_MATCH_1}\"")
+      list(APPEND VQZ_IMAGE_DEFINITIONS VQZ_HAVE_${library} VQZ_${library}_LIBRARY=${CMAKE_MATCH_1})
       list(APPEND VQZ_IMAGE_INCLUDES ${${library}_INCLUDE_DIRS})
     else()
       set(${library}_FOUND FALSE)

@@ -23,7 +23,7 @@ static void shows(void **state) {
 /* At every width, and with names of any bytes: never longer than the line, nothing that moves the cursor. */
 static void fits(void **state) {
     (void)state;
-    static const char *const names[] = {"plain.jpg", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e/\xe5\x86\x99\xe7\x9c\x9f.jpg", "a\x1b[2Jb\r\nc", "\xc2\x9b" "2J\xff\xfe", "\xc3\xa4\xc3\xb6\xc3\xbc.png",
+    static const char *const names[] = {"plain.jpg", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e/\xe5\x86\x99\xe7\x9c\x9f.jpg", "a\x1b[2Jb\r\nc", "\302\2332J\377\376", "\xc3\xa4\xc3\xb6\xc3\xbc.png",
                                         "a/very/long/name/that/does/not/fit/on/most/of/the/lines/of/a/terminal/and/goes/on/and/on.jpg"};
     bar b = {.done = 12, .total = 500, .size_done = 250, .size_total = 1000, .bytes_in = 1000, .bytes_out = 100, .pixels = 83e6, .seconds = 10};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -83,7 +83,7 @@ static void refused(void **state) {
     assert_int_equal(vqz_encoder_open(&enc, &s, model, NULL), VQZ_OK);
     assert_int_equal(vqz_encoder_add_chunk(enc, "nxTe", note, 3), VQZ_ERR_ARGUMENT);     /* nothing has begun */
     assert_int_equal(vqz_encoder_begin(enc, &info), VQZ_OK);
-    static const char *const types[] = {"NxTe", "iCCP", "eXIf", "TILE", "nx e", "nx\xe4" "e"};
+    static const char *const types[] = {"NxTe", "iCCP", "eXIf", "TILE", "nx e", "nx\344e"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         assert_int_equal(vqz_encoder_add_chunk(enc, types[i], note, 3), VQZ_ERR_ARGUMENT);
         assert_non_null(strstr(vqz_encoder_error(enc)->text, "no type"));
