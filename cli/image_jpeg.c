@@ -107,6 +107,8 @@ static void collect_markers(jpeg_reader *r) {
     static const char exif[] = "Exif\0", xmp[] = "http://ns.adobe.com/xap/1.0/";   /* each with its NUL(s) */
     vqz_metadata *meta = &r->base.info.meta;
     for (jpeg_saved_marker_ptr m = r->jpeg.marker_list; m; m = m->next) {
+        if (m->marker == JPEG_APP0 + 2 && m->data_length > 4 && memcmp(m->data, "MPF", 4) == 0 && !r->base.loss)
+            image_note_loss(&r->base, "further pictures behind the first one are left out");    /* a second view, a gain map for HDR */
         if (m->marker != JPEG_APP0 + 1) continue;
         if (m->data_length > sizeof exif && !memcmp(m->data, exif, sizeof exif) && !meta->exif) {
             meta->exif = m->data + sizeof exif;

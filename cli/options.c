@@ -83,7 +83,7 @@ const command commands[CMD_COUNT] = {
         "--include and --exclude take patterns of names: * and ? do not match /, ** does, [a-z] is one character. A pattern without / names files and folders at any depth, one with / a path "
         "from the top of the folder, one that ends with / only folders; what names a folder takes all that is in it. The last pattern that matches a file decides.\n"
         "An error costs one file: it is named, the others are done, and the exit status is 1. --delete-source keeps sources that have more than a .vqz file does: 16 bits, CMYK, further "
-        "pages, metadata that was left out; that is an error, too.\n"
+        "pages or pictures, metadata that was left out; that is an error, too.\n"
         "--shard divides the files among machines, by a hash of each output's name; docs/scale.md has recipes. Shares count from 0.\n"
         "Links to files are read; links to folders are not entered in a folder. A name that -o gives as it stands may be a link, which is followed, or a device or pipe, which is "
         "written to as it is. Nothing else is written through a link: below an OUT folder a link to a folder is an error, and a link in the place of a file is replaced.\n"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_folders.sh VQZ: work on folders: what is taken and left out, what is up to date, several files at a time, --delete-source, what is said.
 photo=$(realpath tests/data/small.jpg)
-valid=$(realpath conformance/valid)
+corpus=$(realpath fuzz/corpus)
 # shellcheck source=tests/program.sh
 . "$(dirname "$0")/program.sh"
 
@@ -215,6 +215,21 @@ exists rich/deep.pgm rich/link.ppm a.ppm kept3/deep.vqz
 absent rich/good.jpg
 run 1 "$vqz" encode --delete-source rich -o kept3        # and so it remains
 says "rich/deep.pgm: the source is kept"
+{ head -c 2 "$photo"; printf '\377\342\000\012MPF\000MM\000\052'; tail -c +3 "$photo"; } >rich/gain.jpg
+run 1 "$vqz" encode --delete-source --include gain.jpg rich -o kept3
+says "rich/gain.jpg: the source is kept: further pictures behind the first one are left out"
+exists rich/gain.jpg
+if cp "$corpus"/image_tiff/pages rich/pages.tif && "$vqz" encode -o tiff.vqz rich/pages.tif 2>/dev/null; then
+    cp "$corpus"/image_tiff/cmyk rich/cmyk.tif
+    cp "$corpus"/image_tiff/gray-16 rich/deep16.tif
+    cp "$corpus"/image_tiff/rgb-tiff_lzw rich/plain.tif
+    run 1 "$vqz" encode --delete-source --include '*.tif' rich -o kept3
+    says "rich/pages.tif: the source is kept: the first page of several"
+    says "rich/cmyk.tif: the source is kept: CMYK converted to RGB without its colour profile"
+    says "rich/deep16.tif: the source is kept: 16-bit samples reduced to 8"
+    exists rich/pages.tif rich/cmyk.tif rich/deep16.tif kept3/cmyk.vqz
+    absent rich/plain.tif
+fi
 for words in "-o - a.ppm" "--dry-run photos" "--manifest m.tsv photos -o web"; do
     # shellcheck disable=SC2086
     run 2 "$vqz" encode --delete-source $words
@@ -231,6 +246,10 @@ if command -v script >/dev/null; then
         [ $columns = 40 ] || grep -q '2[0-9]/30' line || bad "it does not get to its end: $(cat -v line)"
         grep -q '30 of 30 files' line || bad "no last line: $(cat -v line)"
     done
+    rm -rf moving                        # a terminal that becomes narrower while it works
+    script -qec "stty cols 100; '$vqz' encode -e 9 --jobs 2 many -o moving & sleep 0.4; stty cols 40; wait" /dev/null >line </dev/null
+    sed 's/\x1b\[K//g; s/\r/\n/g' line | grep 'MP/s' | grep -v 'of 30 files' | awk '{ n = length($0) } n >= 60 { wide = 1 } END { exit !(wide && n < 40) }' ||
+        bad "a terminal that becomes narrower: $(cat -v line)"
     rm -rf moving
     TERM=dumb script -qec "'$vqz' encode --jobs 2 many -o moving" /dev/null >line </dev/null
     grep -q 'MP/s.*\[K' line && bad "a moving line on a dumb terminal"
