@@ -188,7 +188,7 @@ static void efforts(void **state) {
     (void)state;
     static const struct { uint32_t w, h, tile, layout; float quality, db; } cases[] = {
         {300, 200, 0, VQZ_RGB, 20, 0.03f}, {300, 200, 0, VQZ_RGB, 60, 0.05f}, {333, 290, 128, VQZ_RGB, 72, 0.02f},
-        {150, 140, 128, VQZ_RGBA, 70, 0.05f}, {65, 33, 0, VQZ_GRAY, 70, 0.05f}, {150, 140, 128, VQZ_RGB, 97, 0}};
+        {150, 140, 128, VQZ_RGBA, 70, 0.05f}, {65, 33, 0, VQZ_GRAY, 70, 0.05f}, {150, 140, 128, VQZ_RGB, 92, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const uint32_t w = cases[i].w, h = cases[i].h, layout = cases[i].layout;
         uint8_t *p = make_picture(PICTURE_PHOTO, w, h, layout, 5);

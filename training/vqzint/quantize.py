@@ -7,7 +7,7 @@ from . import modelfile as mf
 from .graph import FEATURE_ONE, LATENT_UNIT, RUNG_UNIT
 
 ROWS_PER_LEVEL = 6      # a row is then about 7 % of a file's size
-ROWS_BELOW, ROWS_CUT = 8, 5   # 0.05 bits a pixel want coarser steps than the lowest trained level; at the top, residuals take over. 64 rows at most
+ROWS_BELOW, ROWS_CUT = 11, 8  # 0.05 bits a pixel want coarser steps than the lowest trained level; at the top, residuals take over. 64 rows at most
 
 
 def multiplier(ratio, most=46):
