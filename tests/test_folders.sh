@@ -243,7 +243,7 @@ if command -v script >/dev/null; then
         script -qec "stty cols $columns; '$vqz' encode -e 7 --jobs 2 many -o moving" /dev/null >line </dev/null || bad "encode on a terminal"
         grep -q $'\r' line && grep -q 'MP/s' line || bad "no moving line: $(cat -v line)"
         sed 's/\x1b\[K//g; s/\r/\n/g' line | awk -v most=$columns 'length($0) >= most && !/of 30 files/ { exit 1 }' || bad "longer than $columns columns: $(cat -v line)"
-        [ $columns = 40 ] || grep -q '2[0-9]/30' line || bad "it does not get to its end: $(cat -v line)"
+        [ $columns = 40 ] || grep -q '[0-9]/30 \[[# ]* \?\]' line || bad "no gauge: $(cat -v line)"
         grep -q '30 of 30 files' line || bad "no last line: $(cat -v line)"
     done
     rm -rf moving                        # a terminal that becomes narrower while it works
