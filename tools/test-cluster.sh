@@ -25,8 +25,8 @@ for ((i = 0; i < files; i++)); do
     awk -v seed=$i 'BEGIN { print "P3 240 180 255"; for (y = 0; y < 180; y++) for (x = 0; x < 240; x++)
         print int(127 + 100 * sin(x / (9 + seed) + y / 31)), int(127 + 90 * sin(x / 23 - y / 17)), (x * y + seed) % 256 }' >photos/$([ $((i % 3)) -eq 0 ] && echo sub/)p$i.ppm
 done
-options=(-e 7 --jobs 1 -j 1)             # slow enough to be killed in the middle
-"$vqz" encode -q 75 -e 7 photos -o reference || exit 1
+options=(-e 9 --jobs 1 -j 1)             # slow enough to be killed in the middle
+"$vqz" encode -e 9 photos -o reference || exit 1
 
 finished() { find "$1" -name '*.vqz' -not -name '.*' -printf '%P %i\n' 2>/dev/null | sort; }     # a file that is made again is another inode
 # wait_for CONDITION...: at most a minute
