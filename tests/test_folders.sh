@@ -248,7 +248,7 @@ if command -v script >/dev/null; then
     done
     rm -rf moving                        # a terminal that becomes narrower while it works
     script -qec "stty cols 100; '$vqz' encode -e 9 --jobs 2 many -o moving & while [ ! -e moving/10.vqz ]; do sleep 0.01; done; stty cols 40; wait" /dev/null >line </dev/null
-    sed 's/\x1b\[K//g; s/\r/\n/g' line | grep 'MP/s' | grep -v 'of 30 files' | awk '{ n = length($0) } n >= 40 { wide = 1 } END { exit !(wide && n < 40) }' ||
+    sed 's/\x1b\[K//g; s/\r/\n/g' line | grep '/30 ' | awk '{ n = length($0) } n >= 40 { wide = 1 } END { exit !(wide && n < 40) }' ||
         bad "a terminal that becomes narrower: $(cat -v line)"
     rm -rf moving
     TERM=dumb script -qec "'$vqz' encode --jobs 2 many -o moving" /dev/null >line </dev/null
