@@ -1,7 +1,7 @@
 #!/bin/bash
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
 # UndefinedBehaviorSanitizer (build-asan/), runs all tests in both, and static checks (tools/static.sh).
-# --full adds a clang build, every allocation of the program failing once (tests/test_faults.sh), compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), FFmpeg 5.1 built with libvqz, the sample photos through quickstart.sh and,
+# --full adds a clang build, every allocation of the program failing once (tests/test_faults.sh), compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), FFmpeg 5.1 built with libvqz, shares of a folder on Slurm, Open MPI and GNU parallel, the sample photos through quickstart.sh and,
 # where ../shared/kodak exists, the rate on Kodak; what passes is noted in docs/verified.tsv (tools/verified.sh).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1

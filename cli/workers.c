@@ -170,10 +170,10 @@ static void listen_to(pool *p) {
 static void run(pool *p) {
     while (p->taken < p->plan->count) {
         hand_out(p);
+        p->plan->tick(p->plan->context);
         if (!any_works(p) && p->next < p->plan->count && p->next - p->taken < p->window) fail_job(p, p->next++, "cannot start a process for it");
         else if (any_works(p)) listen_to(p);
         take_ready(p);
-        p->plan->tick(p->plan->context);
     }
     for (unsigned i = 0; i < p->plan->processes; i++) {
         char why[120];

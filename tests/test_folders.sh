@@ -247,7 +247,7 @@ if command -v script >/dev/null; then
         grep -q '30 of 30 files' line || bad "no last line: $(cat -v line)"
     done
     rm -rf moving                        # a terminal that becomes narrower while it works
-    script -qec "stty cols 100; '$vqz' encode -e 9 --jobs 2 many -o moving & while [ ! -e moving/10.vqz ]; do sleep 0.01; done; stty cols 40; wait" /dev/null >line </dev/null
+    script -qec "stty cols 100; '$vqz' encode -e 9 --jobs 2 many -o moving & while [ ! -e moving/12.vqz ]; do sleep 0.01; done; stty cols 40; wait" /dev/null >line </dev/null
     sed 's/\x1b\[K//g; s/\r/\n/g' line | grep '/30 ' | awk '{ n = length($0) } n >= 40 { wide = 1 } END { exit !(wide && n < 40) }' ||
         bad "a terminal that becomes narrower: $(cat -v line)"
     rm -rf moving
