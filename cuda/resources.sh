@@ -41,4 +41,5 @@ awk '
         }
     }' "${logs[@]}" | LC_ALL=C sort
 echo
-echo "All in all $size bytes of code for these architectures and PTX for newer ones."
+# a few bytes of it are names of files, as long as their folder's
+echo "All in all about $(((size + 5000) / 10000 * 10)) kB of code for these architectures and PTX for newer ones."
