@@ -123,7 +123,7 @@ void yuv_write_rows(const yuv_kind *k, const image_rows *rows, vqz_layout layout
         const uint8_t *p = rows->pixels + (ptrdiff_t)y * rows->stride;
         write_luma(k, p, (size_t)layout, colour, width, to[0] + (ptrdiff_t)y * stride[0]);
         if (k->mono || (k->half_y && y % 2)) continue;
-        const ptrdiff_t at = k->half_y ? y / 2 : y;
+        const ptrdiff_t at = (ptrdiff_t)(k->half_y ? y / 2 : y);
         write_chroma(k, p, k->half_y && y + 1 < rows->count ? p + rows->stride : p, (size_t)layout, colour, width, to[1] + at * stride[1], to[2] + at * stride[2]);
     }
 }

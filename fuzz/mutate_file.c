@@ -124,7 +124,7 @@ static bool make_payload(const vqz_head *h, uint32_t index, unsigned layer, uint
     size_t size;
     FUZZ_CHECK(plane);
     for (size_t i = 0; i < (size_t)w * ht; i++) plane[i] = fuzz_byte(&in) & 1 ? 255 : fuzz_byte(&in);
-    FUZZ_CHECK(vqz_alpha_encode(out->mem, plane, w, 1, w, ht, &payload, &size, NULL) == VQZ_OK);
+    FUZZ_CHECK(vqz_alpha_encode(out->mem, plane, (ptrdiff_t)w, 1, w, ht, &payload, &size, NULL) == VQZ_OK);
     FUZZ_CHECK(vqz_buffer_append(out, payload, size, NULL) == VQZ_OK);
     vqz_free(out->mem, payload);
     free(plane);

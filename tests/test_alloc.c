@@ -59,7 +59,7 @@ static vqz_status encode(picture *p, vqz_model *model) {
         return s;
     }
     s = vqz_encoder_begin(enc, &p->info);
-    if (s == VQZ_OK) s = vqz_encoder_send_rows(enc, p->pixels, W * p->info.layout, H);
+    if (s == VQZ_OK) s = vqz_encoder_send_rows(enc, p->pixels, (ptrdiff_t)(W * p->info.layout), H);
     while (s == VQZ_OK) {
         const uint8_t *data;
         size_t size;
@@ -92,7 +92,7 @@ static vqz_status decode(picture *p, vqz_model *model) {
         s = vqz_decoder_receive(dec, &b);
         if (s == VQZ_OK)
             for (uint32_t y = 0; y < b.rows; y++)
-                for (uint32_t x = 0; x < W * p->info.layout; x++) p->sum = p->sum * 31 + b.pixels[(ptrdiff_t)y * b.stride + x];
+                for (uint32_t x = 0; x < W * p->info.layout; x++) p->sum = p->sum * 31 + b.pixels[(ptrdiff_t)y * b.stride + (ptrdiff_t)x];
         if (s != VQZ_AGAIN) continue;
         size_t n = p->size - at < 97 ? p->size - at : 97;
         s = n ? vqz_decoder_send(dec, p->file + at, n) : vqz_decoder_flush(dec);

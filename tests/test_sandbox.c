@@ -55,7 +55,9 @@ static void do_rename(void *arg) { (void)rename(arg, "elsewhere"); }
 static void do_kill(void *arg) { kill(getppid(), (int)(intptr_t)arg); }
 static void do_signal(void *arg) { raise((int)(intptr_t)arg); }
 static void do_chmod(void *arg) { chmod(arg, 0777); }
+#ifndef __s390x__
 static void do_run_memory(void *arg) { (void)arg, mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+#endif
 static void do_make_runnable(void *arg) { mprotect(arg, 4096, PROT_READ | PROT_EXEC); }
 static void do_ptrace(void *arg) { (void)arg, syscall(__NR_ptrace, 0, 0, 0, 0); }
 static void do_crash(void *arg) {
