@@ -32,5 +32,5 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vqz.pc DESTINATION ${CMAKE_INSTALL_LIB
 if(VQZ_BUILD_TESTS AND NOT VQZ_SANITIZE)
   add_test(NAME installed_package
     COMMAND ${CMAKE_SOURCE_DIR}/tests/test_package.sh ${CMAKE_COMMAND} ${CMAKE_GENERATOR} ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER})
-  set_tests_properties(installed_package PROPERTIES TIMEOUT 300)
+  set_tests_properties(installed_package PROPERTIES TIMEOUT 300 LABELS program)
 endif()

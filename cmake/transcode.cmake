@@ -20,5 +20,5 @@ if(LIBAV_FOUND AND NOT VQZ_BUILD_TRANSCODE STREQUAL "OFF")
 endif()
 if(VQZ_BUILD_TESTS)           # skipped, never passed, where it is not built
   add_test(NAME test_transcode COMMAND bash ${CMAKE_SOURCE_DIR}/tests/test_transcode.sh $<TARGET_FILE:vqz_cli>)
-  set_tests_properties(test_transcode PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+  set_tests_properties(test_transcode PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS program)
 endif()
