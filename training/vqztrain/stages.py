@@ -200,11 +200,11 @@ def train_qat(run, minutes=0, steps=0):
     codec.load_state_dict(base)
     quantizer = Ladder.from_dict(start["ladder"], run.device).prepare()
     batches = [run.crops.batch(1 << 43 | i, config.train.batch) for i in range(config.qat.calibration)]
-    steps = qat.calibrate(codec, config.qat, batches, config.model.levels, quantizer)
+    trained = qat.calibrate(codec, config.qat, batches, config.model.levels, quantizer)
     if config.qat.freeze_encoder:
         for name, p in codec.named_parameters():
             p.requires_grad &= name.split(".")[0] not in ("ga", "la", "ha")
-    return _train(run, "qat", codec, start, own, minutes, steps, quantizer=quantizer, extra=dict(base=base, steps=steps))
+    return _train(run, "qat", codec, start, own, minutes, steps, quantizer=quantizer, extra=dict(base=base, steps=trained))
 
 
 def export(run, minutes=0, steps=0):
