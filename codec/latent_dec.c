@@ -39,9 +39,10 @@ typedef uint32_t group __attribute__((vector_size(4 * GROUP)));
 /* Groups of pairs that are all zero by these ranges, and need no word: returns the number of pairs. */
 static inline uint32_t skip_quiet(vqz_rans_dec *d, const vqz_duo *duo, uint32_t pairs) {
     const group low = ~(group){0} << 31;
-    const uint32_t *s = d->state, lane = d->lane;
-    group x = {s[lane % GROUP], s[(lane + 1) % GROUP], s[(lane + 2) % GROUP], s[(lane + 3) % GROUP]};
-    uint32_t n = 0;
+    uint32_t n = 0, state[GROUP];
+    group x;
+    for (unsigned i = 0; i < GROUP; i++) state[i] = d->state[(d->lane + i) % GROUP];
+    memcpy(&x, state, sizeof x);
     for (; n < pairs; n += GROUP, duo += GROUP) {
         const group z = {duo[0].quiet, duo[1].quiet, duo[2].quiet, duo[3].quiet};
         uint64_t stop[2];

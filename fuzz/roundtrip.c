@@ -62,7 +62,7 @@ static bool encode(const plan *p, const vqz_settings *s, const uint8_t *pixels, 
     vqz_status st;
     const uint8_t *data;
     size_t n;
-    const ptrdiff_t stride = (ptrdiff_t)(p->info.width * p->info.layout);
+    const ptrdiff_t stride = (ptrdiff_t)p->info.width * (ptrdiff_t)p->info.layout;
     vqz_error e = {0};
     st = vqz_encoder_open(&enc, s, fuzz_model(p->model), &e);
     if (st == VQZ_ERR_UNSUPPORTED && s->effort > 4) return false;

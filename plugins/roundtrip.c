@@ -88,7 +88,7 @@ vqz_status vqz_roundtrip_frame(vqz_roundtrip *r, const uint8_t *in, ptrdiff_t in
     if ((s = vqz_decoder_next_frame(r->dec, &frame)) != VQZ_OK) return from_decoder(r, s, error);
     while ((s = vqz_decoder_receive(r->dec, &band)) == VQZ_OK)
         for (uint32_t y = 0; y < band.rows; y++) {
-            const ptrdiff_t at = (ptrdiff_t)(band.y + y);
+            const ptrdiff_t at = (ptrdiff_t)band.y + (ptrdiff_t)y;
             sum += put_row(band.pixels + (ptrdiff_t)y * band.stride, in + at * in_stride, out + at * out_stride, row);
         }
     if (s != VQZ_END) return from_decoder(r, s, error);

@@ -59,7 +59,7 @@ static vqz_status encode(picture *p, vqz_model *model) {
         return s;
     }
     s = vqz_encoder_begin(enc, &p->info);
-    if (s == VQZ_OK) s = vqz_encoder_send_rows(enc, p->pixels, (ptrdiff_t)(W * p->info.layout), H);
+    if (s == VQZ_OK) s = vqz_encoder_send_rows(enc, p->pixels, (ptrdiff_t)W * (ptrdiff_t)p->info.layout, H);
     while (s == VQZ_OK) {
         const uint8_t *data;
         size_t size;
