@@ -8,26 +8,31 @@ static const image_reader_ops *const readers[] = {&image_vqz_reader, &image_png_
                                                   &image_pnm_reader, &image_y4m_reader, &image_webp_reader,
                                                   &image_tiff_reader, &image_heif_reader};
 
+vqz_status image_reader_open_as(const image_reader_ops *ops, image_reader **out, source *in, const image_config *config, vqz_error *e) {
+    if (!ops->open) return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "this vqz was built without the library for WebP, TIFF, HEIC or AVIF files that this one needs");
+    image_reader *r = calloc(1, ops->size);
+    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
+    r->ops = ops;
+    r->in = in;
+    const vqz_status s = ops->open(r, config, e);
+    if (s == VQZ_OK) *out = r;
+    else ops->close(r);
+    return s;
+}
+
 vqz_status image_reader_open(image_reader **r, source *in, const image_config *config, vqz_error *e) {
     *r = NULL;
     size_t n = source_peek(in, 16);
     if (in->error) return source_short(in, e);
     if (n == 0) return cli_fail(e, VQZ_ERR_TRUNCATED, NO_OFFSET, "is empty");
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
-        if (readers[i]->probe(in->data + in->pos, n)) return readers[i]->open(r, in, config, e);
+        if (readers[i]->probe(in->data + in->pos, n)) return image_reader_open_as(readers[i], r, in, config, e);
     return cli_fail(e, VQZ_ERR_SIGNATURE, 0, "not a vqz, PNG, JPEG, PNM, y4m, WebP, TIFF, HEIC or AVIF file");
 }
 
 void image_readers_prepare(void) {
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
         if (readers[i]->prepare) readers[i]->prepare();
-}
-
-vqz_status image_not_built(image_reader **r, source *in, const image_config *config, vqz_error *e) {
-    (void)r;
-    (void)in;
-    (void)config;
-    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "this vqz was built without the library for WebP, TIFF, HEIC or AVIF files that this one needs");
 }
 
 vqz_status image_reader_go_on(image_reader *r, vqz_error *e) {

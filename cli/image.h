@@ -26,8 +26,9 @@ typedef struct image_rows {
 typedef struct image_reader image_reader;
 typedef struct image_reader_ops {
     const char *name;            /* "PNG" */
+    size_t size;                 /* of the reader's own structure, which begins with an image_reader */
     bool (*probe)(const uint8_t *head, size_t size);
-    vqz_status (*open)(image_reader **r, source *in, const image_config *config, vqz_error *e);
+    vqz_status (*open)(image_reader *r, const image_config *config, vqz_error *e);     /* r is zero but for ops and in; closed if this fails. NULL: not in this build */
     vqz_status (*next)(image_reader *r, image_rows *rows, vqz_error *e);
     void (*close)(image_reader *r);
     void (*prepare)(void);       /* what it can do no more in a sandbox; NULL: nothing */
@@ -52,10 +53,10 @@ struct image_reader {
 
 /* Recognises the format by its first bytes. The source must outlive the reader. */
 vqz_status image_reader_open(image_reader **r, source *in, const image_config *config, vqz_error *e);
+/* The same for a format that is known, whatever the first bytes are. */
+vqz_status image_reader_open_as(const image_reader_ops *ops, image_reader **r, source *in, const image_config *config, vqz_error *e);
 /* To be called before a sandbox is entered. */
 void image_readers_prepare(void);
-/* In the place of a reader that this build lacks. */
-vqz_status image_not_built(image_reader **r, source *in, const image_config *config, vqz_error *e);
 /* Numbered files as one sequence. `first` is the file of `number` and must outlive the reader, like `pattern`. */
 vqz_status image_numbered_open(image_reader **r, source *first, const char *pattern, uint64_t number, const image_config *config, vqz_error *e);
 /* Where there may be several pictures: goes to the next one, the first one at first. VQZ_END: there are no more. Without it, rows are those of

@@ -143,7 +143,8 @@ static vqz_status heif_pixels(heif_picture *r, const image_config *config, vqz_e
     return s == VQZ_OK && alpha && heif_image_handle_is_premultiplied_alpha_(r->handle) ? image_alloc(&r->row, 1, (uint64_t)info->width * 4, config, e) : s;
 }
 
-static vqz_status heif_read(heif_picture *r, const image_config *config, vqz_error *e) {
+static vqz_status heif_open(image_reader *base, const image_config *config, vqz_error *e) {
+    heif_picture *r = (heif_picture *)base;
     vqz_status s = lazy_load(&heif_library, e);
     if (s == VQZ_OK) s = source_read_all(r->base.in, &r->file, &r->size, config->settings.max_memory, e);
     if (s != VQZ_OK) return s;
@@ -167,17 +168,6 @@ static vqz_status heif_read(heif_picture *r, const image_config *config, vqz_err
     return VQZ_OK;
 }
 
-static vqz_status heif_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
-    heif_picture *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    r->base.ops = &image_heif_reader;
-    r->base.in = in;
-    vqz_status s = heif_read(r, config, e);
-    if (s != VQZ_OK) heif_close(&r->base);
-    else *out = &r->base;
-    return s;
-}
-
 static vqz_status heif_next(image_reader *base, image_rows *rows, vqz_error *e) {
     heif_picture *r = (heif_picture *)base;
     (void)e;
@@ -198,7 +188,7 @@ static void heif_prepare(void) {
     lazy_load(&heif_library, &e);     /* if not, the reader will say so */
 }
 
-const image_reader_ops image_heif_reader = {"HEIF", heif_probe, heif_open, heif_next, heif_close, heif_prepare};
+const image_reader_ops image_heif_reader = {"HEIF", sizeof(heif_picture), heif_probe, heif_open, heif_next, heif_close, heif_prepare};
 #else
-const image_reader_ops image_heif_reader = {"HEIF", heif_probe, image_not_built, NULL, NULL, NULL};
+const image_reader_ops image_heif_reader = {"HEIF", sizeof(image_reader), heif_probe, NULL, NULL, NULL, NULL};
 #endif

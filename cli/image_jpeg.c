@@ -161,11 +161,8 @@ static vqz_status open_jpeg(jpeg_reader *r, const image_config *config, vqz_erro
     return s == VQZ_OK && cmyk ? image_alloc(&r->raw, 1, (uint64_t)d->output_width * 4, config, e) : s;
 }
 
-static vqz_status jpeg_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
-    jpeg_reader *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    r->base.ops = &image_jpeg_reader;
-    r->base.in = in;
+static vqz_status jpeg_open(image_reader *base, const image_config *config, vqz_error *e) {
+    jpeg_reader *r = (jpeg_reader *)base;
     r->jpeg.client_data = r;
     r->jpeg.err = jpeg_std_error(&r->errors);
     r->errors.error_exit = jpeg_failed;
@@ -177,10 +174,7 @@ static vqz_status jpeg_open(image_reader **out, source *in, const image_config *
                                         .skip_input_data = jpeg_skip,
                                         .resync_to_restart = jpeg_resync_to_restart,
                                         .term_source = jpeg_start_input};
-    vqz_status s = open_jpeg(r, config, e);
-    if (s != VQZ_OK) jpeg_close(&r->base);
-    else *out = &r->base;
-    return s;
+    return open_jpeg(r, config, e);
 }
 
 static void cmyk_row(const jpeg_reader *r, uint8_t *rgb) {
@@ -211,4 +205,4 @@ static vqz_status jpeg_next(image_reader *base, image_rows *rows, vqz_error *e) 
     return VQZ_OK;
 }
 
-const image_reader_ops image_jpeg_reader = {"JPEG", jpeg_probe, jpeg_open, jpeg_next, jpeg_close, NULL};
+const image_reader_ops image_jpeg_reader = {"JPEG", sizeof(jpeg_reader), jpeg_probe, jpeg_open, jpeg_next, jpeg_close, NULL};

@@ -60,7 +60,7 @@ static vqz_status numbered_next(image_reader *base, image_rows *rows, vqz_error 
     return image_reader_next(((numbered_reader *)base)->file, rows, e);
 }
 
-static const image_reader_ops ops = {"numbered", NULL, NULL, numbered_next, numbered_close, NULL};
+static const image_reader_ops ops = {"numbered", sizeof(numbered_reader), NULL, NULL, numbered_next, numbered_close, NULL};
 
 vqz_status image_numbered_open(image_reader **out, source *first, const char *pattern, uint64_t number, const image_config *config, vqz_error *e) {
     numbered_reader *r = calloc(1, sizeof *r);

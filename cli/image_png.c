@@ -208,18 +208,12 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
     return VQZ_OK;
 }
 
-static vqz_status png_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
-    png_reader *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    r->base.ops = &image_png_reader;
-    r->base.in = in;
+static vqz_status png_open(image_reader *base, const image_config *config, vqz_error *e) {
+    png_reader *r = (png_reader *)base;
     r->memory.limit = config->settings.max_memory < LIBPNG_MEMORY ? config->settings.max_memory : LIBPNG_MEMORY;
     r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, png_failed, png_warned, &r->memory, png_get_memory, png_drop_memory);
     r->png_info = r->png ? png_create_info_struct(r->png) : NULL;
-    vqz_status s = r->png_info ? open_steps(r, config, e) : png_memory_failed(&r->memory, e);
-    if (s != VQZ_OK) png_close(&r->base);
-    else *out = &r->base;
-    return s;
+    return r->png_info ? open_steps(r, config, e) : png_memory_failed(&r->memory, e);
 }
 
 static vqz_status png_next(image_reader *base, image_rows *rows, vqz_error *e) {
@@ -240,4 +234,4 @@ static vqz_status png_next(image_reader *base, image_rows *rows, vqz_error *e) {
     return VQZ_OK;
 }
 
-const image_reader_ops image_png_reader = {"PNG", png_probe, png_open, png_next, png_close, NULL};
+const image_reader_ops image_png_reader = {"PNG", sizeof(png_reader), png_probe, png_open, png_next, png_close, NULL};

@@ -88,7 +88,9 @@ static void pnm_close(image_reader *base) {
     free(r);
 }
 
-static vqz_status read_header(pnm_reader *r, source *in, const image_config *config, vqz_error *e) {
+static vqz_status pnm_open(image_reader *base, const image_config *config, vqz_error *e) {
+    pnm_reader *r = (pnm_reader *)base;
+    source *in = base->in;
     uint32_t w = 0, h = 0, depth = 1;
     uint8_t magic[2];
     source_read(in, magic, 2);
@@ -115,17 +117,6 @@ static vqz_status read_header(pnm_reader *r, source *in, const image_config *con
     r->raw_size = r->kind == 4 ? (w + 7u) / 8 : (size_t)w * depth * (r->maxval > 255 ? 2 : 1);
     if ((s = image_alloc(&r->row, 1, (uint64_t)w * depth, config, e)) != VQZ_OK) return s;
     return image_alloc(&r->raw, 1, r->raw_size, config, e);
-}
-
-static vqz_status pnm_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
-    pnm_reader *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    r->base.ops = &image_pnm_reader;
-    r->base.in = in;
-    vqz_status s = read_header(r, in, config, e);
-    if (s != VQZ_OK) pnm_close(&r->base);
-    else *out = &r->base;
-    return s;
 }
 
 static vqz_status text_row(pnm_reader *r, size_t samples, vqz_error *e) {
@@ -179,7 +170,7 @@ static vqz_status pnm_next(image_reader *base, image_rows *rows, vqz_error *e) {
     return VQZ_OK;
 }
 
-const image_reader_ops image_pnm_reader = {"PNM", pnm_probe, pnm_open, pnm_next, pnm_close, NULL};
+const image_reader_ops image_pnm_reader = {"PNM", sizeof(pnm_reader), pnm_probe, pnm_open, pnm_next, pnm_close, NULL};
 
 /* ---- writer ---- */
 typedef struct pnm_writer {

@@ -198,7 +198,8 @@ static vqz_status tiff_raster(tiff_reader *r, const tiff_kind *k, const image_co
     return s == VQZ_OK ? image_alloc(&r->row, 1, (uint64_t)info->width * (uint64_t)info->layout, config, e) : s;
 }
 
-static vqz_status tiff_read(tiff_reader *r, const image_config *config, vqz_error *e) {
+static vqz_status tiff_open(image_reader *base, const image_config *config, vqz_error *e) {
+    tiff_reader *r = (tiff_reader *)base;
     vqz_status s = lazy_load(&tiff_library, e);
     uint32_t w = 0, h = 0;
     if (s == VQZ_OK) s = tiff_begin(r, config, e);
@@ -210,17 +211,6 @@ static vqz_status tiff_read(tiff_reader *r, const image_config *config, vqz_erro
     r->base.info = (vqz_image_info){.width = w, .height = h, .layout = (vqz_layout)k.samples};
     tiff_metadata(r, &k);
     return tiff_has_rows(r, &k) ? image_alloc(&r->row, 1, (uint64_t)w * k.samples, config, e) : tiff_raster(r, &k, config, e);
-}
-
-static vqz_status tiff_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
-    tiff_reader *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    r->base.ops = &image_tiff_reader;
-    r->base.in = in;
-    vqz_status s = tiff_read(r, config, e);
-    if (s != VQZ_OK) tiff_close(&r->base);
-    else *out = &r->base;
-    return s;
 }
 
 /* Of the library's pixels, where R is the lowest byte of the number. */
@@ -253,7 +243,7 @@ static void tiff_prepare(void) {
     lazy_load(&tiff_library, &e);     /* if not, the reader will say so */
 }
 
-const image_reader_ops image_tiff_reader = {"TIFF", tiff_probe, tiff_open, tiff_next, tiff_close, tiff_prepare};
+const image_reader_ops image_tiff_reader = {"TIFF", sizeof(tiff_reader), tiff_probe, tiff_open, tiff_next, tiff_close, tiff_prepare};
 #else
-const image_reader_ops image_tiff_reader = {"TIFF", tiff_probe, image_not_built, NULL, NULL, NULL};
+const image_reader_ops image_tiff_reader = {"TIFF", sizeof(image_reader), tiff_probe, NULL, NULL, NULL, NULL};
 #endif

@@ -51,7 +51,8 @@ static vqz_status vqz_go_on(image_reader *base, vqz_error *e) {
     return s == VQZ_OK || s == VQZ_END ? s : decoder_failed(r, s, e);
 }
 
-static vqz_status vqz_begin(vqz_image_reader *r, const image_config *config, vqz_error *e) {
+static vqz_status vqz_open(image_reader *base, const image_config *config, vqz_error *e) {
+    vqz_image_reader *r = (vqz_image_reader *)base;
     vqz_status s = vqz_decoder_open(&r->decoder, &config->settings, e);
     if (s != VQZ_OK) return s;
     if (config->model && (s = vqz_decoder_add_model(r->decoder, config->model)) != VQZ_OK) return decoder_failed(r, s, e);
@@ -63,17 +64,6 @@ static vqz_status vqz_begin(vqz_image_reader *r, const image_config *config, vqz
     r->base.timing = r->base.file.timing;
     r->base.go_on = vqz_go_on;
     return VQZ_OK;
-}
-
-static vqz_status vqz_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
-    vqz_image_reader *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    r->base.ops = &image_vqz_reader;
-    r->base.in = in;
-    vqz_status s = vqz_begin(r, config, e);
-    if (s != VQZ_OK) vqz_close(&r->base);
-    else *out = &r->base;
-    return s;
 }
 
 static vqz_status vqz_next(image_reader *base, image_rows *rows, vqz_error *e) {
@@ -89,4 +79,4 @@ static vqz_status vqz_next(image_reader *base, image_rows *rows, vqz_error *e) {
     return VQZ_OK;
 }
 
-const image_reader_ops image_vqz_reader = {"vqz", vqz_is_ours, vqz_open, vqz_next, vqz_close, NULL};
+const image_reader_ops image_vqz_reader = {"vqz", sizeof(vqz_image_reader), vqz_is_ours, vqz_open, vqz_next, vqz_close, NULL};

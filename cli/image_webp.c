@@ -102,7 +102,8 @@ static vqz_status webp_still(webp_reader *r, const image_config *config, vqz_err
     return code == VP8_STATUS_OK ? VQZ_OK : webp_bad(code, e);
 }
 
-static vqz_status webp_read(webp_reader *r, const image_config *config, vqz_error *e) {
+static vqz_status webp_open(image_reader *base, const image_config *config, vqz_error *e) {
+    webp_reader *r = (webp_reader *)base;
     WebPBitstreamFeatures features;
     vqz_status s = source_read_all(r->base.in, &r->file, &r->size, config->settings.max_memory, e);
     if (s != VQZ_OK) return s;
@@ -134,18 +135,7 @@ static vqz_status webp_next(image_reader *base, image_rows *rows, vqz_error *e) 
     return VQZ_OK;
 }
 
-static vqz_status webp_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
-    webp_reader *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    r->base.ops = &image_webp_reader;
-    r->base.in = in;
-    vqz_status s = webp_read(r, config, e);
-    if (s != VQZ_OK) webp_close(&r->base);
-    else *out = &r->base;
-    return s;
-}
-
-const image_reader_ops image_webp_reader = {"WebP", webp_probe, webp_open, webp_next, webp_close, NULL};
+const image_reader_ops image_webp_reader = {"WebP", sizeof(webp_reader), webp_probe, webp_open, webp_next, webp_close, NULL};
 #else
-const image_reader_ops image_webp_reader = {"WebP", webp_probe, image_not_built, NULL, NULL, NULL};
+const image_reader_ops image_webp_reader = {"WebP", sizeof(image_reader), webp_probe, NULL, NULL, NULL, NULL};
 #endif

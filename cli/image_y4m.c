@@ -85,7 +85,9 @@ static vqz_status y4m_go_on(image_reader *base, vqz_error *e) {
     return VQZ_OK;
 }
 
-static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config, vqz_error *e) {
+static vqz_status y4m_open(image_reader *base, const image_config *config, vqz_error *e) {
+    y4m_reader *r = (y4m_reader *)base;
+    source *in = base->in;
     char line[1024], *save = NULL;
     uint64_t width = 0, height = 0;
     bool known = set_sampling(r, "420");
@@ -129,17 +131,6 @@ static vqz_status y4m_read(y4m_reader *r, source *in, const image_config *config
     return VQZ_OK;
 }
 
-static vqz_status y4m_open(image_reader **out, source *in, const image_config *config, vqz_error *e) {
-    y4m_reader *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    r->base.ops = &image_y4m_reader;
-    r->base.in = in;
-    vqz_status s = y4m_read(r, in, config, e);
-    if (s != VQZ_OK) y4m_close(&r->base);
-    else *out = &r->base;
-    return s;
-}
-
 static vqz_status y4m_next(image_reader *base, image_rows *rows, vqz_error *e) {
     (void)e;
     y4m_reader *r = (y4m_reader *)base;
@@ -149,7 +140,7 @@ static vqz_status y4m_next(image_reader *base, image_rows *rows, vqz_error *e) {
     return VQZ_OK;
 }
 
-const image_reader_ops image_y4m_reader = {"y4m", y4m_probe, y4m_open, y4m_next, y4m_close, NULL};
+const image_reader_ops image_y4m_reader = {"y4m", sizeof(y4m_reader), y4m_probe, y4m_open, y4m_next, y4m_close, NULL};
 
 /* ---- writer: limited range. Planes follow each other, so chroma waits in memory ---- */
 typedef struct y4m_writer {

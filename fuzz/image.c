@@ -16,7 +16,7 @@ static uint8_t touched;
 static vqz_status load(source *in, const image_config *config, vqz_error *e, uint64_t *pixels) {
     image_reader *r = NULL;
     image im = {0};
-    vqz_status s = NAME(FUZZ_READER).open(&r, in, config, e);
+    vqz_status s = image_reader_open_as(&NAME(FUZZ_READER), &r, in, config, e);
     if (s != VQZ_OK) return s;
     const vqz_metadata *m = &r->info.meta;
     *pixels = (uint64_t)r->info.width * r->info.height;

@@ -161,18 +161,23 @@ static inline vqz_net *create_on(const builder *b, vqz_memory *mem, const vqz_ke
 
 static inline vqz_net *create(const builder *b, vqz_memory *mem, unsigned cpu) { return create_on(b, mem, vqz_kernels_get(cpu)); }
 
-/* Runs with scratch of exactly the planned size. */
-static inline image run_on(const builder *b, const vqz_kernels *kernels, const vqz_view *in, uint32_t gap, vqz_net_trace trace, void *user) {
-    vqz_memory mem;
-    vqz_memory_init(&mem, 1 << 28);
-    vqz_net *net = create_on(b, &mem, kernels);
+/* Scratch of exactly the planned size; *out becomes room for the last layer's output, gap elements more from position to position. */
+static inline void *prepare(const builder *b, const vqz_net *net, const vqz_view *in, uint32_t gap, image *out) {
     uint32_t h, w;
     size_t bytes;
     vqz_error e = {0};
     if (vqz_net_plan(net, in[0].h, in[0].w, &h, &w, &bytes, &e) != VQZ_OK) fail_msg("%s", e.text);
-    void *scratch = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
     const vqz_tensor_def *d = &b->tensors[b->layers[b->nlayers - 1].dst];
-    image out = image_of(d, h, w, d->channels + gap);
+    *out = image_of(d, h, w, d->channels + gap);
+    return aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+}
+
+static inline image run_on(const builder *b, const vqz_kernels *kernels, const vqz_view *in, uint32_t gap, vqz_net_trace trace, void *user) {
+    vqz_memory mem;
+    vqz_memory_init(&mem, 1 << 28);
+    vqz_net *net = create_on(b, &mem, kernels);
+    image out;
+    void *scratch = prepare(b, net, in, gap, &out);
     vqz_net_run_traced(net, in, &out.view, scratch, trace, user);
     free(scratch);
     vqz_net_free(net, &mem);
@@ -220,18 +225,14 @@ static inline void compare_part(builder *b, const vqz_kernels *kernels, const ch
             for (uint32_t x = r.x; x < r.x + r.w; x++) memcpy(at(&few[t].view, d, y, x), at(&in[t], d, y, x), d->channels * element(d));
         views[t] = few[t].view;
     }
-    uint32_t h, w;
-    size_t bytes;
-    vqz_error e = {0};
-    if (vqz_net_plan(net, in[0].h, in[0].w, &h, &w, &bytes, &e) != VQZ_OK) fail_msg("%s", e.text);
-    void *scratch = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    image out;
+    void *scratch = prepare(b, net, in, 0, &out);
     const vqz_tensor_def *d = &b->tensors[b->layers[b->nlayers - 1].dst];
-    image out = image_of(d, h, w, d->channels);
     vqz_net_run_part(net, views, &out.view, part, scratch);
     for (uint32_t y = part.y; y < part.y + part.h; y++)
         for (uint32_t x = part.x; x < part.x + part.w; x++)
             if (memcmp(at(&out.view, d, y, x), at(&ref.view, d, y, x), d->channels * element(d)) != 0)
-                fail_msg("%s, %s: part %ux%u at %u, %u of %ux%u: position %u, %u differs", name, what, part.h, part.w, part.y, part.x, h, w, y, x);
+                fail_msg("%s, %s: part %ux%u at %u, %u of %ux%u: position %u, %u differs", name, what, part.h, part.w, part.y, part.x, ref.view.h, ref.view.w, y, x);
     free(scratch);
     for (unsigned t = 0; t < b->inputs; t++) free(few[t].bytes);
     free(out.bytes);

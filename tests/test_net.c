@@ -85,14 +85,18 @@ static void test_reach(void **state) {
     }
 }
 
+static vqz_net *create_residual_net(builder *b, vqz_memory *mem) {
+    residual_net(b);
+    vqz_memory_init(mem, 1 << 28);
+    return create(b, mem, VQZ_CPU_SCALAR);
+}
+
 /* Both inputs, the second one at its own scale; and one that nothing reads. */
 static void test_reach_of_inputs(void **state) {
     (void)state;
     builder b = {.seed = 1};
-    residual_net(&b);
     vqz_memory mem;
-    vqz_memory_init(&mem, 1 << 28);
-    vqz_net *net = create(&b, &mem, VQZ_CPU_SCALAR);
+    vqz_net *net = create_residual_net(&b, &mem);
     vqz_span n = vqz_net_needs(net, 1, (vqz_span){0, 7});
     assert_int_equal(n.from, 0);
     assert_int_equal(n.to, 1);
@@ -267,10 +271,8 @@ static void test_parts(void **state) {
 static void test_reads(void **state) {
     (void)state;
     builder b = {.seed = 1};
-    residual_net(&b);
     vqz_memory mem;
-    vqz_memory_init(&mem, 1 << 28);
-    vqz_net *net = create(&b, &mem, VQZ_CPU_SCALAR);
+    vqz_net *net = create_residual_net(&b, &mem);
     vqz_rect r = vqz_net_reads(net, 0, (vqz_rect){16, 0, 8, 8}, 20, 12);     /* columns 4 and 5 at half size */
     assert_int_equal(r.y, 0);
     assert_int_equal(r.h, 9);

@@ -14,6 +14,14 @@ enum { PREAMBLE = 10 };
 
 static size_t next_chunk(bytes b, size_t at) { return at + 12 + vqz_load32(b.data + at + 4); }
 
+/* A sequence of that tile size, and what decodes its stills. */
+static bytes make_rgb(uint32_t tile, uint32_t frames, uint32_t claimed) {
+    static vqz_settings s;
+    s = settings_of(20, tile);
+    use(&s, VQZ_RGB);
+    return make(frames, claimed);
+}
+
 /* Offsets of all chunks; the last one is the end of the file. */
 static unsigned chunks_of(bytes b, size_t *at) {
     unsigned n = 0;
@@ -45,9 +53,7 @@ static unsigned good_frames(const film *f, uint8_t *const stills[FRAMES], bool p
 /* One changed byte anywhere behind the header costs one frame at most, in pieces of any size. */
 static void one_byte(void **state) {
     (void)state;
-    vqz_settings s = settings_of(20, 128);
-    use(&s, VQZ_RGB);
-    bytes b = make(FRAMES, 0);
+    bytes b = make_rgb(128, FRAMES, 0);
     uint8_t *stills[FRAMES];
     make_stills(stills);
     size_t at[MOST];
@@ -76,9 +82,7 @@ static void one_byte(void **state) {
 
 static void cuts(void **state) {
     (void)state;
-    vqz_settings s = settings_of(20, 128);
-    use(&s, VQZ_RGB);
-    bytes b = make(FRAMES, 0);
+    bytes b = make_rgb(128, FRAMES, 0);
     size_t at[MOST];
     unsigned chunks = chunks_of(b, at), frames = 0;
     for (unsigned c = 1; c <= chunks; c++) {
@@ -115,9 +119,7 @@ static bytes without(bytes b, const size_t *at, unsigned chunk) {
 /* Whole chunks that are not there, and lengths that lie. */
 static void missing(void **state) {
     (void)state;
-    vqz_settings s = settings_of(20, 128);
-    use(&s, VQZ_RGB);
-    bytes b = make(FRAMES, 0);
+    bytes b = make_rgb(128, FRAMES, 0);
     uint8_t *stills[FRAMES];
     make_stills(stills);
     size_t at[MOST];
@@ -149,9 +151,7 @@ static void missing(void **state) {
 
 static void claims(void **state) {
     (void)state;
-    vqz_settings s = settings_of(20, 0);
-    use(&s, VQZ_RGB);
-    bytes b = make(FRAMES, FRAMES), fewer = {0};
+    bytes b = make_rgb(0, FRAMES, FRAMES), fewer = {0};
     size_t at[MOST];
     unsigned chunks = chunks_of(b, at);
     assert_int_equal(chunks, 1 + 2 * FRAMES + 1);
@@ -178,10 +178,8 @@ static uint8_t *put_chunk(uint8_t *to, const char *type, const uint8_t *payload,
 /* Thousands of frames, each with a tile that says that it holds all that follows: what is read again and again has a limit. */
 static void nested(void **state) {
     (void)state;
-    vqz_settings s = settings_of(20, 0);
-    use(&s, VQZ_RGB);
     enum { COUNT = 10000, MOST_EACH = 64 };
-    bytes b = make(1, 0), bomb = {malloc(1000 + COUNT * MOST_EACH), 0};
+    bytes b = make_rgb(0, 1, 0), bomb = {malloc(1000 + COUNT * MOST_EACH), 0};
     size_t at[MOST];
     chunks_of(b, at);
     memcpy(bomb.data, b.data, at[1]);
