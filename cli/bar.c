@@ -55,6 +55,14 @@ static size_t put_name(const char *name, unsigned columns, char *text, size_t si
     return at;
 }
 
+void bar_clean(char *text) {
+    for (unsigned char *p = (unsigned char *)text; *p;) {
+        const size_t n = character(p), bytes = n ? n : 1;
+        if (n ? !printable(p, n) : *p < 0xa0) memset(p, '?', bytes);
+        p += bytes;
+    }
+}
+
 static size_t put_time(double seconds, char *text, size_t size) {
     const unsigned s = (unsigned)fmin(seconds + 0.5, 3e9);
     return (size_t)(s < 3600 ? snprintf(text, size, "  %u:%02u left", s / 60, s % 60) : snprintf(text, size, "  %u:%02u:%02u left", s / 3600, s / 60 % 60, s % 60));

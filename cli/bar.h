@@ -14,6 +14,8 @@ typedef struct bar {
 
 /* One line of text, in UTF-8, that fills `columns` of a terminal at most; control characters of the file's name are replaced. Returns its bytes. */
 size_t bar_text(const bar *b, unsigned columns, char *text, size_t size);
+/* Replaces control characters in place, so that a line stays one and moves nothing; other bytes that are no UTF-8 stay. */
+void bar_clean(char *text);
 /* Columns of the terminal on this file, which may change at any time; 80 where it does not say. */
 unsigned bar_columns(int fd);
 #endif

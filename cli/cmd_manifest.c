@@ -182,8 +182,9 @@ static int verify(const options *o) {
 }
 
 int cmd_manifest(options *o) {
-    if (strcmp(o->inputs[0], "merge") == 0 && o->output) return merge(o);
-    if (strcmp(o->inputs[0], "verify") == 0 && o->input_count <= 3) return verify(o);
+    const char *what = o->input_count > 1 ? o->inputs[0] : "";
+    if (strcmp(what, "merge") == 0 && o->output) return merge(o);
+    if (strcmp(what, "verify") == 0 && o->input_count <= 3 && !o->output) return verify(o);
     fprintf(stderr, "vqz manifest: it is \"vqz manifest merge -o OUT MANIFEST...\" or \"vqz manifest verify MANIFEST [FOLDER]\"\n");
     return EXIT_USAGE;
 }

@@ -34,13 +34,11 @@ vqz_status run_dispose(run *r, task *t, vqz_error *e) {
     outcome *d = t->done;
     uint64_t hash = 0;
     if (!t->found.st_mode || (d->kind == OUTCOME_DONE && t->out.name == NULL)) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the source is kept: only files can be deleted, and made into");
-    const outcome_kind kind = d->kind;
-    vqz_status s = kind == OUTCOME_CURRENT ? run_guarded(r, t, task_inspect, e) : VQZ_OK;
+    vqz_status s = d->kind == OUTCOME_CURRENT ? run_guarded(r, t, task_inspect, e) : VQZ_OK;
     if (s != VQZ_OK) return s;
     if (d->loss) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "the source is kept: %.150s", d->notes[0]);
     outcome kept = *d;
     s = read_back(r, t, &hash, e);
-    kept.kind = kind;
     if (s == VQZ_OK && t->o->config.settings.lossless && hash != kept.pixel_hash)
         s = cli_fail(e, VQZ_ERR_HASH, NO_OFFSET, "the source is kept: %s, read back, has other pixels", path_tail(t->j->out));
     if (s == VQZ_OK) s = remove_source(t, e);

@@ -10,6 +10,10 @@ static const image_reader_ops *const readers[] = {&image_vqz_reader, &image_png_
 
 vqz_status image_reader_open_as(const image_reader_ops *ops, image_reader **out, source *in, const image_config *config, vqz_error *e) {
     if (!ops->open) return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "this vqz was built without the library for WebP, TIFF, HEIC or AVIF files that this one needs");
+    if (ops->library) {
+        const vqz_status s = lazy_load(ops->library, e);
+        if (s != VQZ_OK) return s;
+    }
     image_reader *r = calloc(1, ops->size);
     if (!r) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     r->ops = ops;
@@ -32,7 +36,10 @@ vqz_status image_reader_open(image_reader **r, source *in, const image_config *c
 
 void image_readers_prepare(void) {
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
-        if (readers[i]->prepare) readers[i]->prepare();
+        if (readers[i]->library) {
+            vqz_error e;
+            lazy_load(readers[i]->library, &e);      /* if not, opening a file will say so */
+        }
 }
 
 vqz_status image_reader_go_on(image_reader *r, vqz_error *e) {

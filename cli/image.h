@@ -2,7 +2,7 @@
  * writer takes the same. Every file format is one pair of files behind these two interfaces. */
 #ifndef VQZ_CLI_IMAGE_H
 #define VQZ_CLI_IMAGE_H
-#include "cli/stream.h"
+#include "cli/lazy.h"
 
 typedef enum video_matrix { MATRIX_AUTO, MATRIX_BT601, MATRIX_BT709 } video_matrix;
 
@@ -31,7 +31,7 @@ typedef struct image_reader_ops {
     vqz_status (*open)(image_reader *r, const image_config *config, vqz_error *e);     /* r is zero but for ops and in; closed if this fails. NULL: not in this build */
     vqz_status (*next)(image_reader *r, image_rows *rows, vqz_error *e);
     void (*close)(image_reader *r);
-    void (*prepare)(void);       /* what it can do no more in a sandbox; NULL: nothing */
+    lazy_library *library;       /* that it needs; NULL: none, or linked */
 } image_reader_ops;
 extern const image_reader_ops image_png_reader, image_jpeg_reader, image_pnm_reader, image_y4m_reader, image_vqz_reader, image_webp_reader, image_tiff_reader,
     image_heif_reader;
@@ -55,7 +55,7 @@ struct image_reader {
 vqz_status image_reader_open(image_reader **r, source *in, const image_config *config, vqz_error *e);
 /* The same for a format that is known, whatever the first bytes are. */
 vqz_status image_reader_open_as(const image_reader_ops *ops, image_reader **r, source *in, const image_config *config, vqz_error *e);
-/* To be called before a sandbox is entered. */
+/* To be called before a sandbox is entered, where libraries cannot be loaded any more. */
 void image_readers_prepare(void);
 /* Numbered files as one sequence. `first` is the file of `number` and must outlive the reader, like `pattern`. */
 vqz_status image_numbered_open(image_reader **r, source *first, const char *pattern, uint64_t number, const image_config *config, vqz_error *e);

@@ -13,7 +13,6 @@ static bool heif_probe(const uint8_t *p, size_t n) {
 }
 
 #ifdef VQZ_HAVE_HEIF
-#include "cli/lazy.h"
 #include <libheif/heif.h>
 
 #define HEIF_FUNCTIONS(X)                                                                                                                                  \
@@ -145,8 +144,7 @@ static vqz_status heif_pixels(heif_picture *r, const image_config *config, vqz_e
 
 static vqz_status heif_open(image_reader *base, const image_config *config, vqz_error *e) {
     heif_picture *r = (heif_picture *)base;
-    vqz_status s = lazy_load(&heif_library, e);
-    if (s == VQZ_OK) s = source_read_all(r->base.in, &r->file, &r->size, config->settings.max_memory, e);
+    vqz_status s = source_read_all(r->base.in, &r->file, &r->size, config->settings.max_memory, e);
     if (s != VQZ_OK) return s;
     r->context = heif_context_alloc_();
     if (!r->context) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
@@ -183,12 +181,7 @@ static vqz_status heif_next(image_reader *base, image_rows *rows, vqz_error *e) 
     return VQZ_OK;
 }
 
-static void heif_prepare(void) {
-    vqz_error e;
-    lazy_load(&heif_library, &e);     /* if not, the reader will say so */
-}
-
-const image_reader_ops image_heif_reader = {"HEIF", sizeof(heif_picture), heif_probe, heif_open, heif_next, heif_close, heif_prepare};
+const image_reader_ops image_heif_reader = {"HEIF", sizeof(heif_picture), heif_probe, heif_open, heif_next, heif_close, &heif_library};
 #else
 const image_reader_ops image_heif_reader = {"HEIF", sizeof(image_reader), heif_probe, NULL, NULL, NULL, NULL};
 #endif

@@ -200,9 +200,8 @@ static vqz_status tiff_raster(tiff_reader *r, const tiff_kind *k, const image_co
 
 static vqz_status tiff_open(image_reader *base, const image_config *config, vqz_error *e) {
     tiff_reader *r = (tiff_reader *)base;
-    vqz_status s = lazy_load(&tiff_library, e);
     uint32_t w = 0, h = 0;
-    if (s == VQZ_OK) s = tiff_begin(r, config, e);
+    vqz_status s = tiff_begin(r, config, e);
     if (s != VQZ_OK) return s;
     TIFFGetField_(r->tiff, TIFFTAG_IMAGEWIDTH, &w);
     TIFFGetField_(r->tiff, TIFFTAG_IMAGELENGTH, &h);
@@ -238,12 +237,7 @@ static vqz_status tiff_next(image_reader *base, image_rows *rows, vqz_error *e) 
     return VQZ_OK;
 }
 
-static void tiff_prepare(void) {
-    vqz_error e;
-    lazy_load(&tiff_library, &e);     /* if not, the reader will say so */
-}
-
-const image_reader_ops image_tiff_reader = {"TIFF", sizeof(tiff_reader), tiff_probe, tiff_open, tiff_next, tiff_close, tiff_prepare};
+const image_reader_ops image_tiff_reader = {"TIFF", sizeof(tiff_reader), tiff_probe, tiff_open, tiff_next, tiff_close, &tiff_library};
 #else
 const image_reader_ops image_tiff_reader = {"TIFF", sizeof(image_reader), tiff_probe, NULL, NULL, NULL, NULL};
 #endif

@@ -32,11 +32,10 @@ static void put_field(sink *to, const char *text) {
 }
 
 void manifest_add(manifest *m, const job *j, const outcome *d) {
-    static const char *const states[] = {[OUTCOME_DONE] = "done", [OUTCOME_CURRENT] = "current", [OUTCOME_EXISTS] = "exists", [OUTCOME_WOULD] = "would"};
     const bool good = d->status == VQZ_OK;
     char line[160], hash[20] = "-";
     if (good) snprintf(hash, sizeof hash, "%016" PRIx64, d->file_hash);
-    snprintf(line, sizeof line, "%s\t%" PRIu64 "\t%" PRId64 ".%09u\t%" PRIu64 "\t%s\t", good ? states[d->kind] : "failed", d->source.size, d->source.seconds,
+    snprintf(line, sizeof line, "%s\t%" PRIu64 "\t%" PRId64 ".%09u\t%" PRIu64 "\t%s\t", outcome_state(d), d->source.size, d->source.seconds,
              d->source.nanoseconds, good ? d->bytes_out : 0, hash);
     put(&m->text, line);
     put_field(&m->text, j->in + j->below);

@@ -139,7 +139,7 @@ const command commands[CMD_COUNT] = {
         "is missing or was made twice, or where shares saw different folders or had different settings.\n"
         "verify reads every file that a manifest lists, below FOLDER (the -o of vqz encode; default: here), and compares size and hash. The exit status is 0 only if all are as they "
         "were made and none had failed.\n",
-        "vqz manifest merge -o all.tsv m.*-of-4.tsv\nvqz manifest verify all.tsv web\n", 2, 1 << 30, cmd_manifest},
+        "vqz manifest merge -o all.tsv m.*-of-4.tsv\nvqz manifest verify all.tsv web\n", 0, 1 << 30, cmd_manifest},
     [CMD_MODELS] = {"models", "[OPTION...]", "list the models that this program can use",
         "A .vqz file names the model that made it and decodes with no other.\n", "vqz models\n", 0, 0, cmd_models},
     [CMD_HELP] = {"help", "[COMMAND]", "explain a command", "Without COMMAND: an overview.\n",

@@ -107,11 +107,21 @@ static bool add_file(const walk *w, const char *path, const char *relative, cons
 
 static bool add_folder(const walk *w, const char *path, const char *relative);
 
+static void cannot_open(const walk *w, const char *path) {
+    vqz_error e;
+    cli_fail(&e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot open: %s", strerror(errno));
+    report_error(path, &e);
+    w->list->failed++;
+}
+
 /* An entry of a folder; false: out of memory. */
 static bool add_entry(const walk *w, const char *path, const char *relative, const char *name) {
     const options *o = w->o;
     struct stat st;
-    if (lstat(path, &st) != 0) return true;
+    if (lstat(path, &st) != 0) {
+        if (errno != ENOENT) cannot_open(w, path);           /* gone since the folder was read */
+        return true;
+    }
     if (S_ISDIR(st.st_mode)) return filters_prune(o->filters, o->filter_count, relative) || add_folder(w, path, relative);
     if (S_ISLNK(st.st_mode) && stat(path, &st) != 0) return true;
     if (!S_ISREG(st.st_mode)) return true;       /* a pipe could make us wait forever */
@@ -129,8 +139,7 @@ static bool add_folder(const walk *w, const char *path, const char *relative) {
     int count = scandir(path, &names, NULL, by_name);
     bool good = true;
     if (count < 0) {
-        fprintf(stderr, "vqz: %s: cannot open the folder: %s\n", path, strerror(errno));
-        w->list->failed++;
+        cannot_open(w, path);
         return true;
     }
     for (int i = 0; i < count; i++) {

@@ -15,12 +15,26 @@ double now_seconds(void) {
 
 static const char *shown(const char *file) { return strcmp(file, "-") == 0 ? "standard input" : file; }
 
+/* Names come from anywhere, and texts may hold some of a file. */
+static void put_line_of(const char *format, va_list ap) {
+    char text[3 * 4096];
+    vsnprintf(text, sizeof text, format, ap);
+    bar_clean(text);
+    fprintf(stderr, "%s\n", text);
+}
+
+static void __attribute__((format(printf, 1, 2))) put_line(const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    put_line_of(format, ap);
+    va_end(ap);
+}
+
 void report_error(const char *file, const vqz_error *e) {
-    fprintf(stderr, "vqz: %s: ", shown(file));
-    if (e->offset != NO_OFFSET) fprintf(stderr, "at byte %llu: ", (unsigned long long)e->offset);
-    fprintf(stderr, "%s", e->text[0] ? e->text : vqz_status_text(e->status));
-    if (e->status > VQZ_ERR_MEMORY) fprintf(stderr, " (%s)", vqz_status_name(e->status));   /* what is wrong with a file has a name */
-    fputc('\n', stderr);
+    char at[40] = "", name[40] = "";
+    if (e->offset != NO_OFFSET) snprintf(at, sizeof at, "at byte %llu: ", (unsigned long long)e->offset);
+    if (e->status > VQZ_ERR_MEMORY) snprintf(name, sizeof name, " (%s)", vqz_status_name(e->status));       /* what is wrong with a file has a name */
+    put_line("vqz: %s: %s%s%s", shown(file), at, e->text[0] ? e->text : vqz_status_text(e->status), name);
 }
 
 /* The moving line is always the last one: whatever is printed takes its place. */
@@ -31,7 +45,7 @@ void progress_clear(const progress *p) {
 void report_note(const progress *p, const char *file, const char *note) {
     if (p->quiet || !note[0]) return;
     progress_clear(p);
-    fprintf(stderr, "vqz: %s: note: %s\n", shown(file), note);
+    put_line("vqz: %s: note: %s", shown(file), note);
 }
 
 void report_device(const progress *p, const vqz_error *e) {
@@ -45,9 +59,8 @@ void report_result(const progress *p, const char *format, ...) {
     progress_clear(p);
     va_list ap;
     va_start(ap, format);
-    vfprintf(stderr, format, ap);
+    put_line_of(format, ap);
     va_end(ap);
-    fputc('\n', stderr);
 }
 
 void progress_line(progress *p, const char *file) {

@@ -2,7 +2,10 @@
 #include "cli/json.h"
 #include "cli/progress.h"
 
-static const char *const kinds[] = {[OUTCOME_DONE] = "done", [OUTCOME_CURRENT] = "current", [OUTCOME_EXISTS] = "exists", [OUTCOME_WOULD] = "would"};
+const char *outcome_state(const outcome *d) {
+    static const char *const kinds[] = {[OUTCOME_DONE] = "done", [OUTCOME_CURRENT] = "current", [OUTCOME_EXISTS] = "exists", [OUTCOME_WOULD] = "would"};
+    return d->status == VQZ_OK ? kinds[d->kind] : "failed";
+}
 
 static void json_member(const char *name, const char *text) {
     printf(", \"%s\": ", name);
@@ -13,7 +16,7 @@ static void json_outcome(const job *j, const outcome *d) {
     printf("{\"file\": ");
     json_string(stdout, j->in);
     if (j->out) json_member("output", j->out);
-    printf(", \"state\": \"%s\"", d->status == VQZ_OK ? kinds[d->kind] : "failed");
+    printf(", \"state\": \"%s\"", outcome_state(d));
     if (d->status == VQZ_OK && d->kind == OUTCOME_DONE) {
         printf(", \"bytes_in\": %llu", (unsigned long long)d->bytes_in);
         if (j->out) printf(", \"bytes_out\": %llu", (unsigned long long)d->bytes_out);

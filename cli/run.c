@@ -54,12 +54,21 @@ static void *join_in(void *arg) {
     return NULL;
 }
 
+static unsigned cores(void) {
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return (unsigned)CPU_COUNT(&set);
+#endif
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
 /* A GPU is busy when one file is read, one is on its way, one is worked on, one is written: then each gets a thread instead of all threads one file. */
 static size_t count_hands(const run *r) {
     enum { LEAST = 4 };
     const vqz_settings *s = &r->o->config.settings;
     if (!s->device) return 1;
-    size_t hands = r->o->jobs ? r->o->jobs : s->threads ? s->threads : (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+    size_t hands = r->o->jobs ? r->o->jobs : s->threads ? s->threads : cores();
     if (!r->o->jobs && !s->threads && hands < LEAST) hands = LEAST;
     if (hands > SINKS_MOST) hands = SINKS_MOST;
     return hands < r->list->count ? hands : r->list->count;
@@ -106,15 +115,6 @@ static vqz_status run_beside(everything *a, unsigned processes, vqz_error *e) {
     const workers_plan plan = {a, processes, a->r->list->count, sizeof(outcome), begin, work, take, lost, tick};
     fflush(stdout);
     return workers_run(&plan, e);
-}
-
-static unsigned cores(void) {
-#ifdef CPU_COUNT
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return (unsigned)CPU_COUNT(&set);
-#endif
-    const long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (unsigned)n : 1;
 }
 
 /* How many files at a time. Several of them share the cores. */

@@ -29,6 +29,9 @@ typedef struct outcome {
     bool deleted;                /* the source */
 } outcome;
 
+/* "done", "failed" and so on, for programs. */
+const char *outcome_state(const outcome *d);
+
 typedef struct task {
     const job *j;
     const options *o;

@@ -27,18 +27,21 @@ static void work_on(void *arg) {
     if (d->status == VQZ_OK) d->status = sink_flush(&c->t->out, &d->error);
 }
 
-/* Whoever took over the sandboxed process wrote these. */
-static void end_texts(outcome *d) {
+/* Whoever took over the sandboxed process wrote all of it: texts end, and what the work does not decide is as it was. */
+static void set_right(outcome *d, outcome_kind kind) {
+    d->kind = kind;
+    d->deleted = false;
     d->error.text[sizeof d->error.text - 1] = d->result[sizeof d->result - 1] = 0;
     for (size_t i = 0; i < OUTCOME_NOTES; i++) d->notes[i][sizeof d->notes[i] - 1] = 0;
 }
 
 vqz_status run_guarded(run *r, task *t, task_work work, vqz_error *e) {
     call c = {r, t, work};
+    const outcome_kind kind = t->done->kind;
     vqz_status s = VQZ_OK;
     if (r->box.shared) s = sandbox_run(work_on, &c, e);
     else work_on(&c);
-    end_texts(t->done);
+    set_right(t->done, kind);
     if (s != VQZ_OK) return s;
     *e = t->done->error;
     return t->done->status;

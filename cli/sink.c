@@ -276,8 +276,8 @@ bool sink_write(sink *s, const void *data, size_t size) {
 }
 
 vqz_status sink_failed(const sink *s, vqz_error *e) {
-    return cli_fail(e, s->error == ENOMEM ? VQZ_ERR_MEMORY : VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write%s%s: %s", s->path ? " " : "",
-                    s->path ? path_tail(s->path) : "", strerror(s->error));
+    const char *name = !s->path ? "" : strcmp(s->path, "-") == 0 ? "standard output" : path_tail(s->path);
+    return cli_fail(e, s->error == ENOMEM ? VQZ_ERR_MEMORY : VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write%s%s: %s", *name ? " " : "", name, strerror(s->error));
 }
 
 vqz_status sink_flush(sink *s, vqz_error *e) {

@@ -28,6 +28,7 @@ static void end_picture(vqz_encoder *enc) {
     enc->pool = NULL;
     enc->check = NULL;
     enc->block = NULL;
+    enc->alpha = NULL;                       /* the next picture may have none */
 }
 
 static uint32_t quality_x16(const vqz_settings *s) { return s->lossless ? 1600 : (uint32_t)(s->quality * 16 + 0.5f); }

@@ -17,13 +17,10 @@ static inline void bytes_add(bytes *b, const uint8_t *data, size_t size) {
 }
 
 /* Encodes, `rows` rows a call. The error, if any, in *e. */
-static inline vqz_status encode_picture(const vqz_settings *s, const vqz_image_info *info, const uint8_t *pixels, uint32_t rows, bytes *out, vqz_error *e) {
-    vqz_encoder *enc;
+static inline vqz_status encode_with(vqz_encoder *enc, const vqz_image_info *info, const uint8_t *pixels, uint32_t rows, bytes *out, vqz_error *e) {
     *out = (bytes){0};
-    vqz_status st = vqz_encoder_open(&enc, s, NULL, e);
-    if (st != VQZ_OK) return st;
     ptrdiff_t stride = (ptrdiff_t)info->width * (ptrdiff_t)info->layout;
-    st = vqz_encoder_begin(enc, info);
+    vqz_status st = vqz_encoder_begin(enc, info);
     for (uint32_t y = 0; st == VQZ_OK || st == VQZ_AGAIN;) {
         const uint8_t *data;
         size_t size;
@@ -36,6 +33,16 @@ static inline vqz_status encode_picture(const vqz_settings *s, const vqz_image_i
     }
     if (st == VQZ_END) st = VQZ_OK;
     else *e = *vqz_encoder_error(enc);
+    return st;
+}
+
+/* The same with an encoder of its own. */
+static inline vqz_status encode_picture(const vqz_settings *s, const vqz_image_info *info, const uint8_t *pixels, uint32_t rows, bytes *out, vqz_error *e) {
+    vqz_encoder *enc;
+    *out = (bytes){0};
+    vqz_status st = vqz_encoder_open(&enc, s, NULL, e);
+    if (st != VQZ_OK) return st;
+    st = encode_with(enc, info, pixels, rows, out, e);
     vqz_encoder_close(enc);
     return st;
 }

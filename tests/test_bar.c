@@ -45,7 +45,14 @@ static void fits(void **state) {
     assert_true(bar_text(&b, 100, small, sizeof small) < sizeof small);
 }
 
+static void cleans(void **state) {
+    (void)state;
+    char text[] = "a\x1b[2J\r\nb\t\x7f \302\233K \233 \344 \xc3\xa4\xe6\x97\xa5\302";
+    bar_clean(text);
+    assert_string_equal(text, "a?[2J??b?? ??K ? \344 \xc3\xa4\xe6\x97\xa5\302");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shows), cmocka_unit_test(fits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shows), cmocka_unit_test(fits), cmocka_unit_test(cleans)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

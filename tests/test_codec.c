@@ -348,6 +348,34 @@ static void limits(void **state) {
     free(b.data);
 }
 
+/* An encoder for picture after picture makes the files that an encoder for each makes. */
+static void one_after_another(void **state) {
+    (void)state;
+    static const vqz_image_info infos[] = {{.width = 90, .height = 70, .layout = VQZ_RGBA}, {.width = 200, .height = 150, .layout = VQZ_RGB}, {.width = 60, .height = 80, .layout = VQZ_GRAYA},
+                                           {.width = 30, .height = 20, .layout = VQZ_GRAY}, {.width = 90, .height = 70, .layout = VQZ_RGBA}};
+    for (int lossless = 0; lossless < 2; lossless++) {
+        vqz_settings s = defaults();
+        vqz_encoder *enc;
+        vqz_error e;
+        s.quality = 95;
+        s.tile_size = 128;
+        s.lossless = (uint32_t)lossless;
+        assert_int_equal(vqz_encoder_open(&enc, &s, NULL, &e), VQZ_OK);
+        for (size_t i = 0; i < sizeof infos / sizeof *infos; i++) {
+            uint8_t *p = make_picture(PICTURE_PHOTO, infos[i].width, infos[i].height, infos[i].layout, (uint32_t)i + 1);
+            bytes b, alone;
+            assert_int_equal(encode_with(enc, &infos[i], p, 33, &b, &e), VQZ_OK);
+            assert_int_equal(encode_picture(&s, &infos[i], p, 7, &alone, &e), VQZ_OK);
+            assert_int_equal(b.size, alone.size);
+            assert_memory_equal(b.data, alone.data, b.size);
+            free(p);
+            free(b.data);
+            free(alone.data);
+        }
+        vqz_encoder_close(enc);
+    }
+}
+
 static void probe(void **state) {
     (void)state;
     vqz_settings s = defaults();
@@ -366,7 +394,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes), cmocka_unit_test(several_tiles), cmocka_unit_test(large), cmocka_unit_test(hard_content),
         cmocka_unit_test(top_quality), cmocka_unit_test(same_everywhere), cmocka_unit_test(quality_orders), cmocka_unit_test(efforts), cmocka_unit_test(tunes), cmocka_unit_test(small_overhead),
-        cmocka_unit_test(metadata), cmocka_unit_test(limits), cmocka_unit_test(probe),
+        cmocka_unit_test(metadata), cmocka_unit_test(limits), cmocka_unit_test(one_after_another), cmocka_unit_test(probe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

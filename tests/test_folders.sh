@@ -258,4 +258,19 @@ rm -rf moving
 run 0 "$vqz" encode --jobs 2 many -o moving
 silent
 
+# ---- names: an error is one line whatever they hold, and one that cannot be opened is an error
+run 1 "$vqz" encode $'no\nsuch\e[2J.ppm'
+says 'vqz: no?such?[2J.ppm: cannot open: No such file'
+[ "$(wc -l <err)" -eq 1 ] || bad "an error of $(wc -l <err) lines"
+mkdir deep
+(
+    cd deep || exit 1
+    name=$(printf '%0250d' 0)
+    for _ in $(seq 15); do mkdir "$name" && cd "$name" || exit 1; done         # deep and these: 4 + 15 * 251 = 3769 bytes
+    mkdir "${name:0:230}" && cd "${name:0:230}" && cp "$dir/a.ppm" "${name:0:100}.ppm"
+) || bad "cannot make long names"
+run 1 "$vqz" encode deep a.ppm -o named
+says "File name too long"
+exists named/a.vqz
+
 finish

@@ -169,9 +169,21 @@ status=${PIPESTATUS[0]}
 [ "$status" -eq 141 ] || [ "$status" -eq 0 ] || bad "a closed pipe gave exit $status"
 (trap '' PIPE; sleep 0.3; "$vqz" decode --format ppm -o - a.vqz 2>err; echo $? >code) | { exec <&-; sleep 1; }
 [ "$(cat code)" = 1 ] || bad "EPIPE gave exit $(cat code)"
-says "cannot write -: Broken pipe"
+says "cannot write standard output: Broken pipe"
 "$vqz" info a.vqz >/dev/full 2>err && bad "info to a full disk"
 says "cannot write to standard output: No space left"
+
+# ---- closed standard files: nothing else may get their numbers
+for close in '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+    eval '"$vqz" encode -v -o closed.vqz a.ppm '"$close" || bad "encode $close"
+    same closed.vqz a.vqz
+    eval '"$vqz" encode -v -f a.ppm missing.ppm '"$close" && bad "encode of a missing file $close"
+    same closed.vqz a.vqz
+done
+"$vqz" info a.vqz >&- 2>err && bad "info to a closed file"
+says "cannot write to standard output: Bad file descriptor"
+"$vqz" encode -o closed.vqz - <&- 2>err && bad "encode of a closed file"
+says "standard input: at byte 0: cannot read: Bad file descriptor"
 
 # ---- signals: the temporary file goes, and the next run finishes
 mkdir many

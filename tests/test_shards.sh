@@ -145,6 +145,8 @@ says "needs --manifest"
 run 2 "$vqz" encode --dry-run --manifest m.tsv photos -o web
 run 2 "$vqz" manifest merge one.tsv
 run 2 "$vqz" manifest
+says 'vqz manifest merge -o OUT'
+run 2 "$vqz" manifest verify -o out.tsv one.tsv
 run 2 "$vqz" manifest list one.tsv
 run 1 "$vqz" manifest verify missing.tsv
 run 1 "$vqz" encode photos -o web --manifest no/where.tsv
