@@ -7,9 +7,9 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 
 
-def orientation_of(exif: bytes | None) -> int:
+def orientation_of(exif: bytes) -> int:
     """1 to 8; 1 where the blob (from the TIFF header on) has none."""
-    if not exif or exif[:4] not in (b"II*\0", b"MM\0*"):
+    if exif[:4] not in (b"II*\0", b"MM\0*"):
         return 1
     order = "<" if exif[0] == ord("I") else ">"
     try:

@@ -1,4 +1,4 @@
-/* vqz._vqz: contexts of the C library as Python objects, bytes in and bytes out. Python code (vqz/) makes pleasant things of them.
+/* vqz._vqz: contexts of the C library as Python objects, bytes in and bytes out. Python code (src/vqz/) makes pleasant things of them.
  * Only Python's stable ABI (3.11), so that one binary serves all later versions. Calls that calculate release the interpreter's lock. */
 #ifndef VQZ_PYTHON_MODULE_H
 #define VQZ_PYTHON_MODULE_H

@@ -122,7 +122,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     settings = _settings(im)
     im = _convert(im)
     encoder, meta = start(settings)
-    head = encoder.begin(*im.size, len(im.getbands()), **meta)  # type: ignore[arg-type]
+    head = encoder.begin(*im.size, len(im.getbands()), **meta)
     fp.write(head + encoder.add(im.tobytes()))
 
 

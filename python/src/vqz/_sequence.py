@@ -55,7 +55,7 @@ class Writer:
         if self._shape is None:
             channels = pixels.shape[2] if pixels.ndim == 3 else 1
             head = self._encoder.begin(
-                pixels.shape[1], pixels.shape[0], channels, timebase=self._timebase, **self._meta  # type: ignore[arg-type]
+                pixels.shape[1], pixels.shape[0], channels, timebase=self._timebase, **self._meta
             )
             self._out.write(head)
             self._shape = pixels.shape

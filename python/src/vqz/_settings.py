@@ -43,7 +43,7 @@ class Metadata(TypedDict, total=False):
     xmp: bytes | None
     orientation: int | None
     """EXIF 1 to 8: how to turn the array for viewing; default: as `exif` says, else 1."""
-    cicp: bytes | None
+    cicp: bytes | tuple[int, int, int, int] | None
     """Primaries, transfer, matrix, full range of ITU-T H.273; default: not given (sRGB)."""
 
 

@@ -30,10 +30,10 @@ class Encoder:
         channels: int,
         *,
         orientation: int = 1,
-        cicp: bytes | None = None,
-        icc: bytes | None = None,
-        exif: bytes | None = None,
-        xmp: bytes | None = None,
+        cicp: bytes = ...,
+        icc: bytes = ...,
+        exif: bytes = ...,
+        xmp: bytes = ...,
         timebase: tuple[int, int] = ...,
     ) -> bytes: ...
     def frame(self, pts: int, duration: int, /) -> bytes: ...

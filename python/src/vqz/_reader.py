@@ -73,8 +73,10 @@ class Reader:
         elif isinstance(source, (str, os.PathLike)):
             self._file = open(source, "rb")
             self._read = self._file.read
-        else:
+        elif hasattr(source, "read"):
             self._read = source.read
+        else:
+            raise TypeError(f"a file name, a binary file or bytes are needed, not {type(source).__name__}")
         try:
             self.info = _info(self._feed(self._decoder.info))
         except BaseException:

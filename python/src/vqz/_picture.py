@@ -1,5 +1,5 @@
 """Pictures: arrays to files and back."""
-from typing import BinaryIO, Unpack
+from typing import Any, BinaryIO, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -29,20 +29,19 @@ def checked(image: npt.ArrayLike) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def start(settings: Settings) -> tuple[_vqz.Encoder, Metadata]:
+def start(settings: Settings) -> tuple[_vqz.Encoder, dict[str, Any]]:
     """An encoder, and what its `begin` is to be told."""
-    meta: dict[str, object] = {}
-    rest: dict[str, object] = {}
+    meta: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
     for name, value in settings.items():
-        (meta if name in _METADATA else rest)[name] = value
-    exif = meta.get("exif")
-    if isinstance(exif, bytes) and exif.startswith(b"Exif\0\0"):
-        meta["exif"] = exif = exif[6:]
-    if meta.get("orientation") is None:
-        meta["orientation"] = orientation_of(exif if isinstance(exif, bytes) else None)
-    if meta.get("cicp") is not None:
-        meta["cicp"] = bytes(meta["cicp"])  # type: ignore[call-overload]
-    return _vqz.Encoder(**rest), meta  # type: ignore[return-value]
+        if value is not None:
+            (meta if name in _METADATA else rest)[name] = value
+    if "exif" in meta:
+        meta["exif"] = meta["exif"].removeprefix(b"Exif\0\0")
+        meta.setdefault("orientation", orientation_of(meta["exif"]))
+    if "cicp" in meta:
+        meta["cicp"] = bytes(meta["cicp"])
+    return _vqz.Encoder(**rest), meta
 
 
 def encode(image: npt.ArrayLike, **settings: Unpack[Settings]) -> bytes:
@@ -57,7 +56,7 @@ def encode(image: npt.ArrayLike, **settings: Unpack[Settings]) -> bytes:
     pixels = checked(image)
     encoder, meta = start(settings)
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    head = encoder.begin(pixels.shape[1], pixels.shape[0], channels, **meta)  # type: ignore[arg-type]
+    head = encoder.begin(pixels.shape[1], pixels.shape[0], channels, **meta)
     return head + encoder.add(pixels.data.cast("B"))
 
 

@@ -43,7 +43,7 @@ static PyObject *encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     if (model != Py_None) {
         used = model_of((PyObject *)self, model);
         if (used) self->model = Py_NewRef(model);
-    } else if (!s.lossless) used = builtin_model((PyObject *)self, s.tune);     /* as NULL would; of lossless files the library knows */
+    } else if (!s.lossless && s.tune < vqz_model_builtin_count()) used = builtin_model((PyObject *)self, s.tune);     /* as NULL would; of lossless files the library knows */
     if (PyErr_Occurred()) goto failed;
     vqz_status status;
     Py_BEGIN_ALLOW_THREADS
@@ -105,7 +105,7 @@ static PyObject *encoder_begin(PyObject *base, PyObject *args, PyObject *kwargs)
     unsigned char orientation = 1;
     const char *cicp = NULL;
     Py_ssize_t cicp_size = 0, icc = 0, exif = 0, xmp = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&O&|$bz#z#z#z#(O&O&):begin", names, to_uint32, &info.width, to_uint32, &info.height, to_uint32, &channels, &orientation,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&O&|$by#y#y#y#(O&O&):begin", names, to_uint32, &info.width, to_uint32, &info.height, to_uint32, &channels, &orientation,
                                      &cicp, &cicp_size, &info.meta.icc, &icc, &info.meta.exif, &exif, &info.meta.xmp, &xmp,
                                      to_uint32, &timing.timebase_num, to_uint32, &timing.timebase_den))
         return NULL;
