@@ -36,11 +36,13 @@ static vqz_status encode_whole(vqz_encoder *enc, vqz_backend_payload *latents, u
 vqz_status vqz_encoder_use_device(vqz_encoder *enc, vqz_error *e) {
     const uint32_t tiles = enc->grid.nx * enc->grid.ny;
     void *block;
-    VQZ_TRY(vqz_alloc(&enc->mem, &block, tiles, sizeof(vqz_backend_payload) + sizeof(uint8_t *) + sizeof(size_t), e));
-    vqz_backend_payload *latents = block;
-    uint8_t **payload = (uint8_t **)(void *)(latents + tiles);
-    const vqz_status s = encode_whole(enc, latents, payload, (size_t *)(void *)(payload + tiles), e);
-    vqz_free(&enc->mem, block);
+    vqz_status s = vqz_alloc(&enc->mem, &block, tiles, sizeof(vqz_backend_payload) + sizeof(uint8_t *) + sizeof(size_t), e);
+    if (s == VQZ_OK) {
+        vqz_backend_payload *latents = block;
+        uint8_t **payload = (uint8_t **)(void *)(latents + tiles);
+        s = encode_whole(enc, latents, payload, (size_t *)(void *)(payload + tiles), e);
+        vqz_free(&enc->mem, block);
+    }
     if (s == VQZ_OK) return s;
     vqz_encoder_drop_results(enc);
     enc->whole = false;

@@ -55,7 +55,8 @@ bool vqz_masking(const uint8_t *rgb, size_t stride, uint32_t width, uint32_t hei
     bool any = false;
     for (uint32_t y = 0; y < height; y += BLOCK)
         for (uint32_t x = 0; x < width; x += BLOCK, steps++) {
-            *steps = step_of(rgb + y * stride + 3 * (size_t)x, stride, width - x < BLOCK ? width - x : BLOCK, height - y < BLOCK ? height - y : BLOCK);            any |= *steps != 0;
+            *steps = step_of(rgb + y * stride + 3 * (size_t)x, stride, width - x < BLOCK ? width - x : BLOCK, height - y < BLOCK ? height - y : BLOCK);
+            any |= *steps != 0;
         }
     return any;
 }

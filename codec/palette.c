@@ -31,10 +31,29 @@ static entry *find(palette *p, uint32_t colour) {
     return &p->colours[p->n - 1];
 }
 
-static int frequent_first(const void *a, const void *b) {
-    const entry *x = a, *y = b;
-    if (x->count != y->count) return x->count < y->count ? 1 : -1;
-    return x->colour < y->colour ? -1 : x->colour > y->colour;
+/* Frequent ones first. */
+static bool comes_before(const entry *a, const entry *b) { return a->count != b->count ? a->count > b->count : a->colour < b->colour; }
+
+/* Of a heap whose root comes last: moves the entry at `at` down to its place. */
+static void sink_entry(entry *c, uint32_t at, uint32_t n) {
+    const entry moved = c[at];
+    for (uint32_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && comes_before(&c[child], &c[child + 1])) child++;
+        if (!comes_before(&moved, &c[child])) break;
+        c[at] = c[child];
+    }
+    c[at] = moved;
+}
+
+/* In place: qsort may take memory that no limit knows of. */
+static void sort(entry *c, uint32_t n) {
+    for (uint32_t i = n / 2; i > 0; i--) sink_entry(c, i - 1, n);
+    for (uint32_t left = n; left > 1; left--) {
+        const entry last = c[0];
+        c[0] = c[left - 1];
+        c[left - 1] = last;
+        sink_entry(c, 0, left - 1);
+    }
 }
 
 static unsigned distance(uint32_t a, uint32_t b) {
@@ -104,7 +123,7 @@ vqz_status vqz_merge_colours(vqz_memory *mem, uint8_t *rgb, uint32_t w, uint32_t
     palette *p = block;
     *fits = count(p, rgb, w, h, mask);
     if (*fits) {
-        qsort(p->colours, p->n, sizeof *p->colours, frequent_first);
+        sort(p->colours, p->n);
         while (!merge(p, tolerance)) tolerance = 2 * tolerance + 1;
         enter_again(p);
         for (uint32_t y = 0; y < h; y++)

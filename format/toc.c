@@ -4,7 +4,10 @@
 
 enum { TAIL = 4 };                           /* the size field, and, behind the payload, the crc */
 
-uint32_t vqz_toc_size(const uint8_t tail[VQZ_TAIL_SIZE]) { return vqz_load32(tail); }
+uint32_t vqz_toc_size(const uint8_t tail[VQZ_TAIL_SIZE]) {
+    const uint32_t size = vqz_load32(tail);
+    return size <= VQZ_MAX_FRAME_INDEX + VQZ_CHUNK_OVERHEAD ? size : 0;
+}
 
 vqz_status vqz_toc_open(vqz_toc *toc, const uint8_t *data, size_t size, vqz_error *e) {
     if (!toc || (!data && size)) return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "vqz_toc_open: NULL argument");

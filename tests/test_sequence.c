@@ -359,6 +359,9 @@ static void seeking(void **state) {
     b.data[b.size - size + 12] ^= 1;
     assert_int_equal(vqz_toc_open(&toc, b.data + b.size - size + 1, size - 1, NULL), VQZ_ERR_CORRUPT);
     assert_int_equal(vqz_toc_open(&toc, b.data, b.size, NULL), VQZ_ERR_CORRUPT);
+    static const uint8_t most[VQZ_TAIL_SIZE] = {12, 0, 0, 4}, more[VQZ_TAIL_SIZE] = {13, 0, 0, 4};
+    assert_int_equal(vqz_toc_size(most), (1 << 26) + 12);
+    assert_int_equal(vqz_toc_size(more), 0);
 
     vqz_decoder *d = open_decoder(0);
     film f = {0};

@@ -10,8 +10,8 @@ shift 2
 cc=${CC:-cc} nm=${NM:-nm} objdump=${OBJDUMP:-objdump}
 export LC_ALL=C
 # What the library may call: memory, strings in memory, threads, what the processor is, its two libraries, and what compilers put in.
-# qsort: of arrays of bounded size by a total order, since it is not stable and may take memory of its own. ldexp, rint, exp2: only in the files below.
-may_call='memcpy|memset|memmove|memcmp|bcmp|strchr|strlen|strcmp|strncmp|v?snprintf|malloc|calloc|free|syscall|sysconf|getauxval|pthread_(cond|mutex)_[a-z]+|pthread_(create|join)|ldexpf?|rintf|exp2|qsort'
+# ldexp, rint, exp2: only in the files below.
+may_call='memcpy|memset|memmove|memcmp|bcmp|strchr|strlen|strcmp|strncmp|v?snprintf|malloc|calloc|free|syscall|sysconf|getauxval|pthread_(cond|mutex)_[a-z]+|pthread_(create|join)|ldexpf?|rintf|exp2'
 may_call+='|(ZSTD|XXH64|vqz)_[A-Za-z0-9_]+|__(memcpy|memset|memmove|v?snprintf)_chk|__stack_chk_(fail|guard)|_GLOBAL_OFFSET_TABLE_|__[a-z]+[sdt]i[234]'
 # The plug-in for GPUs is loaded in one place only.
 may_load=':device[.]c[.]o: .* dl(open|sym|close|error)$'

@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 arch=${1:-}
 dir=${2:-build-$arch} native=${3:-build/vqz}
 case $arch in
-s390x) triple=s390x-linux-gnu libraries=s390x-linux-gnu ;;
-i386) triple=i686-linux-gnu libraries=i386-linux-gnu ;;
+s390x) triple=s390x-linux-gnu libraries=s390x-linux-gnu slow='|chunks|limits|pixels|screen|sequence|sequence_damage|vivid' ;;     # networks on pictures, in the emulator
+i386) triple=i686-linux-gnu libraries=i386-linux-gnu slow= ;;
 *) sed -n '2,4s/^# //p' "$0" >&2; exit 2 ;;
 esac
 start=$SECONDS
@@ -24,9 +24,9 @@ took libraries
 tools/build.sh "$dir" -DCMAKE_TOOLCHAIN_FILE=cmake/sysroot.cmake -DVQZ_TRIPLE=$triple -DVQZ_LIBRARY_ARCHITECTURE=$libraries -DVQZ_SYSROOT="$root" \
     -DVQZ_EMULATOR="$(IFS=';'; echo "${emulator[*]}")" -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON -DVQZ_WERROR=ON
 took build
-# Left out: for their time test_codec, test_damage, test_count, test_alloc and test_adjoint; what starts the program; the kernels of other processors.
+# Left out: for their time test_codec, test_damage, test_count, test_alloc, test_adjoint and $slow; what starts the program; the kernels of other processors.
 ctest --test-dir "$dir" --output-on-failure --parallel "$(nproc)" --no-tests=error -LE '^program$' \
-    -E '^(test_(codec|damage|count|alloc|adjoint|verified)|conformance_.*|kernels_(amx.*|neon.*))$'
+    -E "^(test_(codec|damage|count|alloc|adjoint|verified$slow)|conformance_.*|kernels_(amx.*|neon.*))\$"
 took tests
 
 work=$(mktemp -d)

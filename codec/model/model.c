@@ -58,14 +58,6 @@ static vqz_status parse_arch(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_erro
     return VQZ_OK;
 }
 
-static const struct section {
-    char type[5];
-    vqz_status (*parse)(vqz_model *, vqz_reader *, vqz_arena *, vqz_error *);
-} sections[] = {
-    {"INFO", parse_info}, {"ARCH", parse_arch}, {"NETS", vqz_parse_nets}, {"LATQ", NULL},
-    {"LEVL", vqz_parse_levels}, {"LADR", vqz_parse_ladder}, {"ZTAB", vqz_parse_ztables},
-};
-
 static vqz_status parse_latq(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_error *e) {
     uint16_t *mul;
     uint8_t *shift;
@@ -91,6 +83,14 @@ static vqz_status parse_latq(vqz_model *m, vqz_reader *r, vqz_arena *a, vqz_erro
     return VQZ_OK;
 }
 
+static const struct section {
+    char type[5];
+    vqz_status (*parse)(vqz_model *, vqz_reader *, vqz_arena *, vqz_error *);
+} sections[] = {
+    {"INFO", parse_info}, {"ARCH", parse_arch}, {"NETS", vqz_parse_nets}, {"LATQ", parse_latq},
+    {"LEVL", vqz_parse_levels}, {"LADR", vqz_parse_ladder}, {"ZTAB", vqz_parse_ztables},
+};
+
 /* One walk over the file; run over an empty arena to plan and again to fill. */
 static vqz_status parse(vqz_model *m, vqz_arena *a, vqz_error *e) {
     vqz_reader r = vqz_reader_of(m->data, m->size);
@@ -107,7 +107,7 @@ static vqz_status parse(vqz_model *m, vqz_arena *a, vqz_error *e) {
         if (r.failed) return BAD("the model file ends inside section %s", sections[i].type);
         if (memcmp(type, sections[i].type, 4) != 0) return BAD("section %s expected at byte %zu", sections[i].type, start - 8);
         vqz_reader s = vqz_reader_of(body, n);
-        VQZ_TRY((sections[i].parse ? sections[i].parse : parse_latq)(m, &s, a, e));
+        VQZ_TRY(sections[i].parse(m, &s, a, e));
         if (s.failed) return BAD("section %s ends early", sections[i].type);
         if (vqz_reader_left(&s)) return BAD("section %s has %zu bytes too many", sections[i].type, vqz_reader_left(&s));
         if (i == 0) m->weights = r.pos;

@@ -281,7 +281,8 @@ VQZ_API vqz_status vqz_splitter_receive(vqz_splitter *split, vqz_packet *packet)
 VQZ_API const vqz_error *vqz_splitter_error(const vqz_splitter *split);
 VQZ_API void vqz_splitter_close(vqz_splitter *split); /* NULL is allowed */
 
-/* The index at the end of a sequence: from the last VQZ_TAIL_SIZE bytes of the file, how many of its last bytes are the index. */
+/* The index at the end of a sequence: from the last VQZ_TAIL_SIZE bytes of the file, how many of its last bytes are the index; 0: more than
+ * an index can have, so there is none. */
 #define VQZ_TAIL_SIZE 8
 VQZ_API uint32_t vqz_toc_size(const uint8_t tail[VQZ_TAIL_SIZE]);
 
