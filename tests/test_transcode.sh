@@ -175,7 +175,10 @@ for signal in TERM HUP; do
     for kind in vqz mov; do
         rm -f stop.$kind
         "$vqz" transcode - stop.$kind < <(endless) 2>err &
-        sleep 1
+        for _ in {1..600}; do      # frames are in the file that will get its name
+            [ -z "$(find . -maxdepth 1 -name ".stop.$kind.*" -size +8k)" ] || break
+            sleep 0.1
+        done
         kill -$signal $!
         wait $! 2>/dev/null
         is "exit after SIG$signal" $? "$([ $signal = TERM ] && echo 1 || echo 129)"
