@@ -9,6 +9,7 @@ int cmd_info(options *o);
 int cmd_verify(options *o);
 int cmd_compare(options *o);
 int cmd_transcode(options *o);      /* of vqz: runs vqz-transcode, which has a cmd_transcode of its own */
+int cmd_rd(options *o);
 int cmd_manifest(options *o);
 int cmd_models(options *o);
 int cmd_help(options *o);

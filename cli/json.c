@@ -21,7 +21,7 @@ void json_string(FILE *to, const char *text) {
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
         int n = sequence(p);
         if (*p == '"' || *p == '\\') fprintf(to, "\\%c", *p);
-        else if (*p < 0x20) fprintf(to, "\\u%04x", *p);
+        else if (*p < 0x20 || *p == '<') fprintf(to, "\\u%04x", *p);
         else if (n) (void)fwrite(p, 1, (size_t)n, to);
         else fputs("\\ufffd", to);
         p += n ? n : 1;

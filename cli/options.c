@@ -8,27 +8,33 @@
 
 #define BIT(c) (1u << (c))
 enum {
-    E = BIT(CMD_ENCODE), D = BIT(CMD_DECODE), I = BIT(CMD_INFO), V = BIT(CMD_VERIFY), C = BIT(CMD_COMPARE), T = BIT(CMD_TRANSCODE), P = BIT(CMD_MANIFEST), M = BIT(CMD_MODELS),
-    H = BIT(CMD_HELP), FILES = E | D | I | V | C | T, FILES_MANY = E | D | I | V, CODEC = E | D | V | C | T
+    E = BIT(CMD_ENCODE), D = BIT(CMD_DECODE), I = BIT(CMD_INFO), V = BIT(CMD_VERIFY), C = BIT(CMD_COMPARE), T = BIT(CMD_TRANSCODE), R = BIT(CMD_RD), P = BIT(CMD_MANIFEST), M = BIT(CMD_MODELS),
+    H = BIT(CMD_HELP), FILES = E | D | I | V | C | T | R, FILES_MANY = E | D | I | V | R, CODEC = E | D | V | C | T
 };
 enum {
     OPT_TUNE = 256, OPT_LOSSLESS, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
-    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME, OPT_FPS, OPT_DEVICE
+    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME, OPT_FPS, OPT_DEVICE, OPT_RD_CODECS,
+    OPT_RD_EFFORTS, OPT_RD_QUALITIES, OPT_RD_METRICS
 };
 
 const option_row option_table[] = {
     {'q', "quality", "Q", E | T, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
     {'e', "effort", "N", E | T, "0 (fastest) to 9 (best); default 4. Up to 4 the same file on every machine; 5 to 9: 1, 3, 6, 12, 24 rounds of search"},
-    {OPT_TUNE, "tune", "NAME", E | T, "visual (flat parts get more bits than busy ones) or psnr; default visual"},
+    {OPT_TUNE, "tune", "NAME", E | T | R, "visual (flat parts get more bits than busy ones) or psnr; default visual"},
     {OPT_LOSSLESS, "lossless", NULL, E | T, "keep every sample as it is, under transparent pixels too; 16-bit samples are reduced to 8 before"},
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
     {'o', "output", "OUT", E | D | P, "file or folder to write, - for standard output; default: beside the input"},
+    {'o', "output", "FOLDER", R, "folder for the report, made where needed; default: report"},
+    {OPT_RD_CODECS, "codecs", "LIST", R, "of vqz, jpeg (4:2:0), jpeg444, webp, avif (4:4:4), avif420, jxl, hevc; default: vqz,jpeg,webp,avif,jxl,hevc"},
+    {OPT_RD_EFFORTS, "efforts", "LIST", R, "of vqz, a curve for each; default 4"},
+    {OPT_RD_QUALITIES, "qualities", "LIST", R, "0 (smallest) to 100 (best), translated to each coder's own numbers; CODEC=LIST is for that one. May be given again; default: about 8 for each coder"},
+    {OPT_RD_METRICS, "metrics", "LIST", R, "beside psnr and msssim, which are always measured: ssimulacra2, butteraugli; default: those whose programs are installed"},
     {'f', "force", NULL, E | D, "without -o: replace files that exist"},
     {OPT_RESUME, "resume", NULL, E | D, "skip files whose output exists and is not older: goes on with a folder after an interruption"},
     {OPT_INCLUDE, "include", "GLOB", FILES_MANY, "in folders, take files that match; the last GLOB that matches decides. Where the first option of the two kinds is --include, only those"},
     {OPT_EXCLUDE, "exclude", "GLOB", FILES_MANY, "in folders, leave out files that match"},
-    {OPT_JOBS, "jobs", "N", E | D | V, "files worked on at the same time, each in a process of its own; default one per core, with -j one"},
+    {OPT_JOBS, "jobs", "N", E | D | V | R, "files worked on at the same time, each in a process of its own; default one per core, with -j one"},
     {OPT_DRY_RUN, "dry-run", NULL, E | D, "say what would be done with each file, and do nothing"},
     {OPT_DELETE_SOURCE, "delete-source", NULL, E, "remove each source when its .vqz is on the disk, was read back, decoded and has the right hash (implies --pixel-hash)"},
     {OPT_SHARD, "shard", "I/N", E | D | V, "only share I of N (0/4 to 3/4) of the files, by a hash of their names; auto: as Slurm, Open MPI or Kubernetes say"},
@@ -54,8 +60,8 @@ const option_row option_table[] = {
     {OPT_MAX_PIXELS, "max-pixels", "N", FILES, "refuse larger pictures; default and limit 268435456"},
     {OPT_MEMORY, "memory", "N", FILES, "refuse to allocate more for one picture; default 4Gi"},
     {OPT_SANDBOX, "sandbox", NULL, E | D | V, "parse every file in a process of its own that can open nothing (Linux); an error where that is not possible"},
-    {'v', "verbose", NULL, E | D | V | T, "a line for every file"},
-    {OPT_QUIET, "quiet", NULL, E | D | V | T, "errors only"},
+    {'v', "verbose", NULL, E | D | V | T | R, "a line for every file"},
+    {OPT_QUIET, "quiet", NULL, E | D | V | T | R, "errors only"},
     {OPT_FILM_CODEC, "c:v", "CODEC", T, "vqz, copy or one of FFmpeg's encoders; default: vqz, or, where IN has vqz already and OUT is no .vqz file, what FFmpeg chooses for OUT"},
     {OPT_FILM_FILTERS, "vf", "GRAPH", T, "filters of FFmpeg that frames go through, such as scale=640:-2,hflip"},
     {OPT_FILM_START, "ss", "TIME", T, "begin at this time: seconds, or hours:minutes:seconds"},
@@ -134,6 +140,17 @@ const command commands[CMD_COUNT] = {
         "vqz transcode film.mp4 film.vqz\n  the pictures of a film\nvqz transcode -q 60 film.mp4 film.mkv\n  with sound, subtitles and chapters\n"
         "vqz transcode film.vqz film.mp4 -c:v libx264 -crf 18\n  and back\nvqz transcode -ss 1:30 -t 10 film.mkv part.vqz -vf scale=640:-2\n  ten seconds, smaller\n"
         "vqz transcode film.vqz film.mov -c:v copy\n  packets as they are\n", 2, 2, cmd_transcode, true},
+    [CMD_RD] = {"rd", "[OPTION...] IN...", "compare what coders take and lose on your own pictures: a table and a page with curves",
+        "IN is a folder, in which every picture that vqz encode reads is found at any depth, or such a picture. Each picture is coded by each coder at each quality, to a real file, and decoded "
+        "again. FOLDER/rd.csv gets sizes, PSNR over R, G and B, MS-SSIM, SSIMULACRA2 and butteraugli where their programs are installed, and processor time; FOLDER/index.html curves, "
+        "BD-rates, every row and a slider over cuts of equal size. It is one file that needs no network.\n"
+        "JPEG is within vqz (libjpeg-turbo). WebP, AVIF, JPEG XL and HEVC need cwebp and dwebp, avifenc and avifdec, cjxl and djxl, and an ffmpeg with libx265. What is not installed is left out and "
+        "named; where --codecs or --metrics asks for it by name, the exit status is 1.\n"
+        "Pictures are compared as 8-bit RGB, upright. More bits are reduced, gray and CMYK become RGB, what is transparent is shown over white, colour profiles are ignored: a note says so.\n"
+        "Rows are kept in FOLDER/rows.tsv as they are measured. A later run takes those whose picture, program and settings are the same, so an interrupted one goes on. docs/rd.md explains "
+        "what is measured, and its pitfalls.\n",
+        "vqz rd photos\n  writes report/index.html and report/rd.csv\nvqz rd -o r --codecs vqz,jpeg,avif --efforts 1,4,7 photos\n  three curves of vqz beside two others\n"
+        "vqz rd --qualities 30,50,70,90 --qualities webp=10,40,80 --metrics psnr photos\n  fewer points, faster\n", 1, 1 << 30, cmd_rd},
     [CMD_MANIFEST] = {"manifest", "merge -o OUT MANIFEST... | verify MANIFEST [FOLDER]", "put lists of what was made together, and hold files against them",
         "merge makes one manifest of those that all shares of a folder have written (vqz encode --shard --manifest). It is an error where a share is missing or there twice, where a file "
         "is missing or was made twice, or where shares saw different folders or had different settings.\n"
@@ -315,6 +332,13 @@ const char *option_apply(options *o, int id, const char *arg) {
         if (!parse_device(arg, o)) return "auto, cpu, cuda or cuda:N";
         break;
     case OPT_MAN: o->man = true; break;
+    case OPT_RD_CODECS: o->codecs = arg; break;
+    case OPT_RD_EFFORTS: o->efforts = arg; break;
+    case OPT_RD_METRICS: o->metrics = arg; break;
+    case OPT_RD_QUALITIES:
+        if (o->quality_count == sizeof o->qualities / sizeof *o->qualities) return "at most 16 lists";
+        o->qualities[o->quality_count++] = arg;
+        break;
     default: return options_apply_folder(o, id, arg);
     }
     return NULL;

@@ -13,6 +13,7 @@ typedef enum command_id {
     CMD_VERIFY,
     CMD_COMPARE,
     CMD_TRANSCODE,
+    CMD_RD,
     CMD_MANIFEST,
     CMD_MODELS,
     CMD_HELP,
@@ -40,6 +41,9 @@ typedef struct options {
     uint32_t share, shares;      /* what it says; shares 0: every file. Before that, shares is --shards */
     const char *manifest;        /* file name, or NULL */
     bool dry_run, delete_source, keep_going;
+    /* rd: lists, or NULL */
+    const char *codecs, *efforts, *metrics, *qualities[16];
+    size_t quality_count;
 } options;
 
 typedef struct command {
