@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     vqz_error e = {0};
     uint64_t pixels = 0;
     int fd = -1;
-    if (NAME(FUZZ_READER).prepare) NAME(FUZZ_READER).prepare();
+    if (NAME(FUZZ_READER).library) FUZZ_CHECK(lazy_load(NAME(FUZZ_READER).library, &e) == VQZ_OK);
     if (!NAME(FUZZ_READER).probe(data, size < 16 ? size : 16)) return 0;
     fuzz_budget b = fuzz_begin();
     vqz_settings_init(&config.settings);
