@@ -25,9 +25,13 @@ bool device_open(options *o) {
     vqz_status status = VQZ_ERR_DEVICE;
     if (o->sandbox) cli_fail(&e, status, NO_OFFSET, "not in a sandbox");
     else status = vqz_device_open(&s->device, o->device == DEVICE_AUTO ? VQZ_DEVICE_AUTO : VQZ_DEVICE_CUDA, o->gpu, device_library(), &e);
-    if (status == VQZ_OK) return true;
+    const progress p = {.quiet = o->quiet};
+    if (status == VQZ_OK) {
+        vqz_device_info info;
+        for (uint32_t i = 0; vqz_device_get_info(s->device, i, &info) == VQZ_OK; i++) report_note(&p, info.name, info.note);
+        return true;
+    }
     if (o->device == DEVICE_AUTO && status == VQZ_ERR_DEVICE) {
-        const progress p = {.quiet = o->quiet};
         report_device(&p, &e);
         return true;
     }

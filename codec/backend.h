@@ -6,7 +6,7 @@
 #include "vqz/vqz.h"
 #include <stdbool.h>
 
-enum { VQZ_BACKEND_ABI = 1 };                /* of this header */
+enum { VQZ_BACKEND_ABI = 2 };                /* of this header */
 
 typedef struct vqz_backend_tile {
     uint32_t x, y, w, h;                     /* pixels; x and y are multiples of 16 */

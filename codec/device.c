@@ -67,7 +67,9 @@ static vqz_status open_gpus(vqz_device *d, uint32_t first, uint32_t count, vqz_e
         if (one == VQZ_OK) pthread_mutex_init(&d->gpus[d->ngpus++].lock, NULL);
         else s = one;
     }
-    return d->ngpus ? VQZ_OK : s;            /* of many, some may be too old */
+    if (d->ngpus || s == VQZ_OK) return VQZ_OK;          /* of many, some may be too old */
+    if (e) e->status = VQZ_ERR_DEVICE;
+    return VQZ_ERR_DEVICE;
 }
 
 vqz_status vqz_device_open(vqz_device **out, vqz_device_kind kind, uint32_t number, const char *library, vqz_error *error) {

@@ -6,6 +6,7 @@
 
 typedef struct vqz_cu_gpu {
     unsigned number;
+    bool dots;                               /* its networks do without tensor cores: vqz_cu_prove */
     vqz_memory mem;                          /* the host's, for all that is open */
 } vqz_cu_gpu;
 

@@ -1,8 +1,10 @@
 /* libvqz_cuda.so: the table of codec/backend.h over CUDA. */
 #include "cuda/lane.h"
+#include "cuda/prove.h"
 #include <string.h>
 
 enum { LEAST_MAJOR = 7, LEAST_MINOR = 5 };   /* the oldest architecture that the kernels are compiled for */
+static const char SLOW[] = "its tensor cores give other sums than the definition; dp4a gives the right ones, and is slower";
 
 static vqz_status devices(uint32_t *count, vqz_error *e) {
     unsigned n = 0;
@@ -21,13 +23,17 @@ static vqz_status device_open(void **device, uint32_t number, vqz_device_info *i
     VQZ_TRY(vqz_cu_check(vqz_cu_describe(number, &d), "the device", e));
     if (d.major < LEAST_MAJOR || (d.major == LEAST_MAJOR && d.minor < LEAST_MINOR))
         return vqz_fail(e, VQZ_ERR_DEVICE, VQZ_NO_OFFSET, "CUDA: %s has compute capability %u.%u, %d.%d is needed", d.name, d.major, d.minor, LEAST_MAJOR, LEAST_MINOR);
+    bool dots;
     VQZ_TRY(vqz_cu_check(vqz_cu_use(number), "the device", e));
+    VQZ_TRY(vqz_cu_prove(&dots, &mem, e));
     VQZ_TRY(vqz_alloc(&mem, &p, 1, sizeof(vqz_cu_gpu), e));
     vqz_cu_gpu *gpu = p;
     gpu->number = number;
+    gpu->dots = dots;
     vqz_memory_init(&gpu->mem, UINT64_MAX);
     *info = (vqz_device_info){.number = number, .memory = d.memory};
     memcpy(info->name, d.name, sizeof info->name);
+    if (dots) memcpy(info->note, SLOW, sizeof SLOW);
     *device = gpu;
     return VQZ_OK;
 }
@@ -63,7 +69,7 @@ static vqz_status model_open(void **model, void *device, const void *data, size_
         memcpy(m->data, data, size);
         s = vqz_model_open_proven(&m->model, m->data, size, id, e);
     }
-    if (s == VQZ_OK) s = vqz_cu_model_create(&m->on, m->model, ALL, false, &gpu->mem, e);
+    if (s == VQZ_OK) s = vqz_cu_model_create(&m->on, m->model, ALL, gpu->dots, &gpu->mem, e);
     if (s == VQZ_OK) *model = m;
     else model_close(m);
     return s;

@@ -2,8 +2,8 @@
 # gpu.sh [--pack | --only STEP]... FOLDER   What to run on a machine with a GPU. The steps, in this order: kernels (their tests, against the processor, bit for bit),
 # files (photos forth and back, as the processor's), bench (a page, also in FOLDER/cuda.md), sanitizer (compute-sanitizer's memcheck, racecheck,
 # initcheck and synccheck over the tests), vectors (conformance/). Each is run whatever became of those before.
-# FOLDER: what `gpu.sh --pack FOLDER` has made, here or on another machine: programs, the libraries that they need, pictures. --pack needs nvcc, no GPU; it builds in $BUILD, else
-# build-gpu/.
+# FOLDER: what `gpu.sh --pack FOLDER` has made, here or on another machine: programs, the libraries that they need, pictures. --pack needs nvcc, cjpeg, djpeg and python3, no GPU; it builds
+# in $BUILD, else build-gpu/.
 # Exit status: 0 all right, 1 not, 2 usage.
 set -uo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -33,7 +33,8 @@ if [ -n "$pack" ]; then
     done
     for size in "1920 1080" "3840 2160"; do
         # shellcheck disable=SC2086
-        python3 "$here/bench/mosaic.py" $size "$folder/photo.ppm" && "$build/vqz" encode -q 95 -o "$folder/pictures/${size/ /x}.vqz" "$folder/photo.ppm" || exit 1
+        python3 "$here/bench/mosaic.py" $size "$folder/photo.ppm" && "$build/vqz" encode -q 95 -o "$folder/pictures/${size/ /x}.vqz" "$folder/photo.ppm" &&
+            cjpeg -quality 95 "$folder/photo.ppm" > "$folder/pictures/${size/ /x}.jpg" || exit 1
     done
     rm "$folder/photo.ppm"
     du -sh "$folder"

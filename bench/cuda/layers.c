@@ -60,7 +60,7 @@ static void time_peak(bench *b, unsigned gpu) {
     b->peak = (double)operations * 1e9 / (double)took;
     vqz_cu_free(room);
     say("\n## Layers over %d tiles of %d x %d pixels\n\nmma.sync m16n8k32 on bytes in registers: %.1f TOP/s, which is the 100 %% below. A 16-bit product counts as four of bytes in the share, "
-        "as one in TOP/s.\n\n| network | layer | what | us | TOP/s | share |\n|---|---|---|---|---|---|\n",
+        "as one in TOP/s.\n",
         TILES, SIDE * VQZ_LATENT_STEP, SIDE * VQZ_LATENT_STEP, b->peak * 1e-12);
 }
 
@@ -107,6 +107,14 @@ static void time_networks(bench *b) {
     vqz_cu_free(samples);
 }
 
+static void time_kind(bench *b, bool dots) {
+    vqz_error e = {.text = ""};
+    say("\n%s| network | layer | what | us | TOP/s | share |\n|---|---|---|---|---|---|\n", dots ? "The same by dp4a:\n\n" : "");
+    must(vqz_cu_model_create(&b->on, b->m, VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS, dots, &b->mem, &e), &e);
+    time_networks(b);
+    vqz_cu_model_free(b->on, &b->mem);
+}
+
 void bench_layers(unsigned gpu) {
     bench b = {.clock = NULL};
     vqz_error e = {.text = ""};
@@ -115,10 +123,9 @@ void bench_layers(unsigned gpu) {
     must_run(vqz_cu_queue_open(&b.queue));
     must_run(bench_clock_open(&b.clock));
     must(vqz_model_builtin(&b.m, 0, &e), &e);
-    must(vqz_cu_model_create(&b.on, b.m, VQZ_NETS_ANALYSIS | VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS, false, &b.mem, &e), &e);
     time_peak(&b, gpu);
-    time_networks(&b);
-    vqz_cu_model_free(b.on, &b.mem);
+    time_kind(&b, false);
+    time_kind(&b, true);
     vqz_model_unref(b.m);
     bench_clock_close(b.clock);
     vqz_cu_queue_close(b.queue);

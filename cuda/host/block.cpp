@@ -8,6 +8,7 @@
 namespace vqz_host {
 ids now;
 block *here;
+bool wrong_mma, wrong_dots;
 
 namespace {
 uint32_t seed = 1;
@@ -191,7 +192,7 @@ void mma(int32_t *c, const uint32_t *a, const uint32_t *b, bool signed_a, bool s
             for (unsigned r = 0; r < 2; r++)
                 for (unsigned i = 0; i < 4; i++) {
                     const uint8_t byte = (uint8_t)(w->in[lane][4 + r] >> 8 * i);
-                    right[g][r * 16 + 4 * t + i] = (int16_t)(sb ? (int8_t)byte : byte);
+                    right[g][(wrong_mma ? 1 - r : r) * 16 + 4 * t + i] = (int16_t)(sb ? (int8_t)byte : byte);
                 }
         }
         for (unsigned lane = 0; lane < VQZ_WARP; lane++)

@@ -13,9 +13,11 @@ typedef enum vqz_host_trouble {
     VQZ_HOST_LAUNCH,                         /* a kernel cannot be started: the device is lost */
     VQZ_HOST_ADDRESS,                        /* a kernel goes astray: it is lost, and nobody knows before the next wait */
     VQZ_HOST_DRIVER,                         /* too old */
-    VQZ_HOST_OLD_DEVICE
+    VQZ_HOST_OLD_DEVICE,
+    VQZ_HOST_MMA,                            /* tensor cores have their fragments in another order */
+    VQZ_HOST_SUMS                            /* and dp4a is wrong, too */
 } vqz_host_trouble;
-/* Kernels do nothing: for tests of what is around them. */
+/* Kernels of queues but NULL do nothing: for tests of what is around them. */
 void vqz_host_hollow(int yes);
 /* At the call-th call that it can come at; all devices are well until then, and no other goes wrong after it. */
 void vqz_host_fail(vqz_host_trouble kind, unsigned call);

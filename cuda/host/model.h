@@ -24,6 +24,7 @@ namespace vqz_host {
 struct segment;                              /* one shared array of the block that runs */
 struct ids { unsigned thread, x, y, z; };
 extern ids now;                              /* of the fiber that runs */
+extern bool wrong_mma, wrong_dots;           /* by a test's will */
 
 [[noreturn]] void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 segment *declare(const char *file, int line, size_t bytes);
@@ -98,7 +99,7 @@ VQZ_DEVICE void vqz_atomic_or(uint32_t *p, uint32_t v) { *p |= v; }
 
 template <bool S> VQZ_DEVICE int32_t vqz_byte(uint32_t word, unsigned i) { return S ? (int8_t)(word >> 8 * i) : (int32_t)(word >> 8 * i & 0xff); }
 template <bool SA, bool SB> VQZ_DEVICE int32_t vqz_dot4(uint32_t a, uint32_t b, int32_t c) {
-    uint32_t sum = (uint32_t)c;
+    uint32_t sum = (uint32_t)c + vqz_host::wrong_dots;
     for (unsigned i = 0; i < 4; i++) sum += (uint32_t)(vqz_byte<SA>(a, i) * vqz_byte<SB>(b, i));
     return (int32_t)sum;
 }

@@ -41,11 +41,11 @@ struct kept {
 struct graph { std::vector<kept> kernels; };
 struct queue { graph *recording; };
 
-int start_kernel(void (*run)(const void *), const void *params, unsigned x, unsigned y, unsigned z, unsigned threads) {
+int start_kernel(bool idle, void (*run)(const void *), const void *params, unsigned x, unsigned y, unsigned z, unsigned threads) {
     if (lost()) return lost();
     if (goes_wrong(VQZ_HOST_LAUNCH)) return devices[in_use].lost = LAUNCH_FAILURE;
     if (goes_wrong(VQZ_HOST_ADDRESS)) devices[in_use].pending = ILLEGAL_ADDRESS;
-    if (devices[in_use].pending || hollow) return 0;
+    if (devices[in_use].pending || idle) return 0;
     return launch(run, params, x, y, z, threads);
 }
 }
@@ -53,7 +53,7 @@ int start_kernel(void (*run)(const void *), const void *params, unsigned x, unsi
 int vqz_host::enqueue(void *to, void (*run)(const void *), const void *params, size_t bytes, unsigned x, unsigned y, unsigned z, unsigned threads) {
     turn t(one);
     graph *g = to ? static_cast<queue *>(to)->recording : nullptr;
-    if (!g) return start_kernel(run, params, x, y, z, threads);
+    if (!g) return start_kernel(hollow && to, run, params, x, y, z, threads);
     const uint8_t *p = static_cast<const uint8_t *>(params);
     g->kernels.push_back({run, std::vector<uint8_t>(p, p + bytes), x, y, z, threads});
     return 0;
@@ -64,6 +64,8 @@ void vqz_host_fail(vqz_host_trouble kind, unsigned call) {
     turn t(one);
     trouble = kind;
     calls_left = call;
+    wrong_mma = kind == VQZ_HOST_MMA || kind == VQZ_HOST_SUMS;
+    wrong_dots = kind == VQZ_HOST_SUMS;
     memset(devices, 0, sizeof devices);
 }
 void vqz_host_hollow(int yes) { hollow = yes; }
@@ -138,7 +140,7 @@ int vqz_cu_record_end(void *of, void **to) {
 int vqz_cu_replay(void *of, void *) {
     turn t(one);
     for (const kept &k : static_cast<graph *>(of)->kernels) {
-        const int error = start_kernel(k.run, k.params.data(), k.x, k.y, k.z, k.threads);
+        const int error = start_kernel(hollow, k.run, k.params.data(), k.x, k.y, k.z, k.threads);
         if (error) return error;
     }
     return lost();

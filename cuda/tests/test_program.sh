@@ -39,8 +39,14 @@ run 0 env VQZ_FAKE=address:40 "$vqz" decode --device auto -o lost.png cpu/4.vqz
 says "an illegal memory access"
 same cpu/4.png lost.png
 
-# ---- there is none
+# ---- sums are proven before anything is asked of a device
 run 0 "$vqz" encode -q 60 -o alone.vqz in/1.ppm
+run 0 env VQZ_FAKE=mma "$vqz" encode -q 60 --device cuda -o dots.vqz in/1.ppm
+says "vqz: model 0: note: its tensor cores give other sums than the definition"
+[ "$(wc -l < err)" = 1 ] || bad "more than one line about sums: $(cat err)"
+same alone.vqz dots.vqz
+
+# ---- there is none
 missing() {   # missing TEXT ENVIRONMENT...: what is said; auto goes on, cuda does not
     local text=$1
     shift
@@ -57,6 +63,7 @@ missing() {   # missing TEXT ENVIRONMENT...: what is said; auto goes on, cuda do
 missing "no CUDA-capable device is detected" VQZ_FAKE_DEVICES=0
 missing "driver version is insufficient for CUDA runtime version" VQZ_FAKE=driver
 missing "compute capability 6.0, 7.5 is needed" VQZ_FAKE=old
+missing "the device's sums are not those of the definition" VQZ_FAKE=sums
 missing "/nowhere.so: cannot open shared object file: No such file or directory" VQZ_CUDA_PLUGIN=/nowhere.so
 run 1 "$vqz" encode --device cuda:1 -o none.vqz in/1.ppm
 says "GPU 1 is asked for, there are 1"

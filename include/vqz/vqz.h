@@ -143,10 +143,11 @@ typedef struct vqz_device_info {
     char name[64];
     uint32_t number;                      /* among those of the machine, from 0 */
     uint64_t memory;                      /* bytes */
+    char note[128];                       /* what a user should know of it, a sentence; empty: nothing */
 } vqz_device_info;
 
 /* GPU `number`, or VQZ_DEVICE_ALL. The code for them is a library of its own, libvqz_cuda.so: `library` is its absolute path, NULL: where it is installed with
- * this one. It stays loaded. VQZ_ERR_DEVICE: there is no such library, driver or GPU, and *error says which. Not to be used behind fork(). */
+ * this one. It stays loaded. VQZ_ERR_DEVICE: there is no such library, driver or GPU, or none that calculates as it should, and *error says which. Not to be used behind fork(). */
 VQZ_API vqz_status vqz_device_open(vqz_device **device, vqz_device_kind kind, uint32_t number, const char *library, vqz_error *error);
 VQZ_API void vqz_device_ref(vqz_device *device);
 VQZ_API void vqz_device_unref(vqz_device *device);        /* NULL is allowed. Contexts hold references of their own */
