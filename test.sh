@@ -1,7 +1,8 @@
 #!/bin/bash
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
-# UndefinedBehaviorSanitizer (build-asan/), runs all tests in both, and static checks (tools/static.sh).
-# --full adds a clang build, every allocation of the program failing once (tests/test_faults.sh), compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), FFmpeg 5.1 built with libvqz, shares of a folder on Slurm, Open MPI and GNU parallel, the sample photos through quickstart.sh and,
+# UndefinedBehaviorSanitizer (build-asan/), runs all tests in both, static checks (tools/static.sh), and the tests of
+# the Python package (python/test.sh; skipped where Python's registry is out of reach).
+# --full adds a clang build, every allocation of the program failing once (tests/test_faults.sh), compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), FFmpeg 5.1 built with libvqz, shares of a folder on Slurm, Open MPI, GNU parallel and Dask, the sample photos through quickstart.sh and,
 # where ../shared/kodak exists, the rate on Kodak; what passes is noted in docs/verified.tsv (tools/verified.sh).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
@@ -9,7 +10,7 @@ full=0
 case ${1:-} in
 '') ;;
 --full) full=1 ;;
-*) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+*) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
 esac
 passed=0 failed=0 skipped=0 begun=$SECONDS
 
@@ -19,14 +20,19 @@ stage() {   # stage NAME COMMAND...: runs it, says how long it took, returns its
     echo "== $name"
     "$@"
     status=$?
-    echo "== $name: $((SECONDS - start)) s$([ $status -eq 0 ] || echo ', FAILED')"
+    echo "== $name: $((SECONDS - start)) s$([ $status -eq 0 ] || { [ $status -eq 77 ] && echo ', SKIPPED' || echo ', FAILED'; })"
     return $status
 }
 must() {    # a stage without which the rest makes no sense
     stage "$@" || { echo "$passed passed, $((failed + 1)) failed"; exit 1; }
 }
-one() {     # a stage that counts as one test
-    if stage "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+one() {     # a stage that counts as one test; exit status 77: it cannot be run here
+    stage "$@"
+    case $? in
+    0) passed=$((passed + 1)) ;;
+    77) skipped=$((skipped + 1)) ;;
+    *) failed=$((failed + 1)) ;;
+    esac
 }
 suite() {   # suite NAME DIR: ctest in DIR, its tests counted
     local log counts not_run
@@ -56,10 +62,11 @@ kodak() {   # the figure for docs/verified.tsv
     bench/rd.sh --metrics psnr --out runs/verify && figure=$(awk -F'|' '$2 ~ /^ vqz / { print "BD-rate PSNR" $3; exit }' runs/verify/rd.md)
 }
 
-must "packages" tools/install-packages.sh build test static quickstart
-must "build Release" tools/build.sh build -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON -DVQZ_WERROR=ON
+must "packages" tools/install-packages.sh build test static quickstart python
+must "build Release" tools/build.sh build -DCMAKE_BUILD_TYPE=Release -DVQZ_BUILD_TESTS=ON -DVQZ_BUILD_PYTHON=ON -DVQZ_WERROR=ON
 suite "tests Release" build
 one "static checks" tools/static.sh
+one "Python package" python/test.sh build/vqz
 must "build with sanitizers" tools/build.sh build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DVQZ_SANITIZE=ON -DVQZ_BUILD_TESTS=ON -DVQZ_WERROR=ON
 suite "tests with sanitizers" build-asan
 if [ $full = 1 ]; then
@@ -82,7 +89,7 @@ if [ $full = 1 ]; then
     must "packages for FFmpeg" tools/install-packages.sh ffmpeg
     slow ffmpeg "$program plugins tools/test-ffmpeg.sh" one "FFmpeg with libvqz" tools/test-ffmpeg.sh
     must "packages for clusters" tools/install-packages.sh cluster
-    slow cluster "$program tools/test-cluster.sh" one "shares on Slurm, Open MPI and GNU parallel" tools/test-cluster.sh build/vqz
+    slow cluster "$program examples/dask_folder.py examples/dask-requirements.txt python tools/test-cluster.sh" one "shares on Slurm, Open MPI, GNU parallel and Dask" tools/test-cluster.sh build/vqz
     slow quickstart "$program quickstart.sh samples" one "quickstart" ./quickstart.sh
     [ ! -d ../shared/kodak ] || slow kodak-rate "$program bench" one "rate on Kodak" kodak
 fi

@@ -4,10 +4,11 @@
 #   test   + CMocka, git, valgrind, ffmpeg and its libraries (vqz transcode)
 #   full   + what test.sh --full adds
 #   static + clang-tidy, cppcheck (tools/static.sh)
+#   python  for python/test.sh
 #   train  Python for training/             bench  tools of bench/
 #   arm64  cross compiler, libraries and qemu-user for tools/test-arm64.sh
 #   ffmpeg  for tools/test-ffmpeg.sh
-#   cluster  for tools/test-cluster.sh: Slurm, Open MPI, GNU parallel
+#   cluster  for tools/test-cluster.sh: Slurm, Open MPI, GNU parallel (Dask: python)
 #   s390x, i386  cross compilers, and qemu-user for the first, for tools/test-arch.sh
 set -euo pipefail
 wanted=()
@@ -18,6 +19,7 @@ for group in "$@"; do
     test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libswscale-dev) ;;
     static) wanted+=(clang-tidy cppcheck) ;;
     full) wanted+=(python3 clang libclang-rt-14-dev llvm) ;;
+    python) wanted+=(python3 python3-dev python3-venv ca-certificates) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     ffmpeg) wanted+=(dpkg-dev make xz-utils zlib1g-dev python3 ffmpeg) ;;
     bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-tools libjxl-devtools webp netpbm libavif-bin libopenjp2-tools optipng fonts-dejavu-core) ;;

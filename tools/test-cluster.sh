@@ -1,11 +1,13 @@
 #!/bin/bash
 # test-cluster.sh [VQZ [RECIPE...]]   The recipes of docs/scale.md on real engines, here: parallel (GNU parallel), mpi (Open MPI), slurm (three slurmd on one host; needs
-# root). In each, a worker is killed in the middle and the same command runs again: nothing may be lost or done twice. Packages: install-packages.sh cluster.
+# root), dask (a scheduler and two workers, with the package of python/, in a virtual environment in build-python/). In each,
+# a worker is killed in the middle and the same command runs again: nothing may be lost or done twice. Packages: install-packages.sh cluster python.
 vqz=$(realpath "${1:-build/vqz}")
 shift
 recipes=("$@")
-[ ${#recipes[@]} -gt 0 ] || recipes=(parallel mpi slurm)
+[ ${#recipes[@]} -gt 0 ] || recipes=(parallel mpi slurm dask)
 set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mktemp -d -t vqz-cluster-XXXXXX)
 daemons=()
 failures=0
@@ -27,6 +29,7 @@ for ((i = 0; i < files; i++)); do
 done
 options=(-e 9 --jobs 1 -j 1)             # slow enough to be killed in the middle
 "$vqz" encode -e 9 photos -o reference || exit 1
+reference=reference
 
 finished() { find "$1" -name '*.vqz' -not -name '.*' -printf '%P %i\n' 2>/dev/null | sort; }     # a file that is made again is another inode
 # wait_for CONDITION...: at most a minute
@@ -55,7 +58,7 @@ check() {   # after the second run
     find web -name '.*.??????' -type f -delete       # what SIGKILL leaves
     vqz manifest merge -o all.tsv lists/*.tsv || bad "merge"
     vqz manifest verify all.tsv web || bad "verify"
-    diff -r reference web >differences || bad "files are lost or wrong: $(head -3 differences)"
+    diff -r "$reference" web >differences || bad "files are lost or wrong: $(head -3 differences)"
     [ "$(grep -c $'^done\t\|^current\t' all.tsv)" -eq $files ] || bad "the manifest has $(grep -c . all.tsv) lines"
     [ "$(finished web | grep -cxFf before)" -eq "$(wc -l <before)" ] || bad "finished files were made again"
 }
@@ -151,6 +154,49 @@ END
     run || bad "the second run: $(tail -n 3 slurm/*.out)"
     grep -q 'share 5 of 6' slurm/6.out || bad "task 6 of 1-6 is not share 5: $(cat slurm/6.out)"
     check
+}
+
+dask_packages() (
+    set -e
+    cd "$root/python"
+    source ./environment.sh "$root/build-python/dask" "$root/examples/dask-requirements.txt"
+    "$root/build-python/dask/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir="$root/build-python/cmake" .
+)
+
+dask_recipe() {
+    begin "Dask"
+    dask_packages || { bad "Dask and the Python package cannot be installed"; return; }
+    local bin=$root/build-python/dask/bin workers=() dask_reference=$dir/dask-reference file
+    (cd photos && find . -name '*.ppm' -printf '%P\n') | while read -r file; do
+        mkdir -p "$dask_reference/$(dirname "$file")"
+        "$vqz" encode -e 9 -o "$dask_reference/${file%.ppm}.vqz" "photos/$file" || exit 1
+    done
+    "$bin/dask" scheduler --host 127.0.0.1 --port 0 --no-dashboard --scheduler-file scheduler.json >scheduler.log 2>&1 &
+    daemons+=($!)
+    wait_for test -s scheduler.json || { bad "no scheduler: $(tail -3 scheduler.log)"; return; }
+    for n in 1 2; do
+        "$bin/dask" worker --host 127.0.0.1 --nthreads 1 --no-nanny --no-dashboard --scheduler-file scheduler.json >worker$n.log 2>&1 &
+        daemons+=($!)
+        workers+=($!)
+    done
+    run() { "$bin/python" "$root/examples/dask_folder.py" --scheduler-file scheduler.json -e 9 --manifest lists/web.tsv photos web >result 2>errors; }
+    two_workers() { [ "$(grep -l 'Registered to' worker1.log worker2.log | wc -l)" -eq 2 ]; }
+    wait_for two_workers || { bad "no two workers: $(tail -3 worker1.log)"; return; }
+    run &
+    local client=$!
+    wait_for some_made || bad "nothing was made within a minute"
+    kill -KILL "${workers[0]}"
+    interrupted
+    wait $client || bad "the other worker does not go on: $(tail -3 errors)"
+    cp lists/web.tsv first.tsv
+    find web -name '.*.??????' -type f -delete       # what SIGKILL leaves
+    vqz manifest verify first.tsv web || bad "verify of the first run"
+    finished web >after
+    [ "$(wc -l <after)" -eq $files ] || bad "$(wc -l <after) files after the first run"
+    run || bad "the second run: $(tail -3 errors)"
+    grep -qx "0 done, $files were up to date, 0 failed" result || bad "the second run: $(cat result)"
+    finished web | cmp -s - after || bad "finished files were made again"
+    reference=$dask_reference check
 }
 
 for recipe in "${recipes[@]}"; do "${recipe}_recipe"; done

@@ -71,8 +71,8 @@ static vqz_status collect(vqz_encoder *encoder, output *out) {
     size_t size;
     vqz_status status;
     while ((status = vqz_encoder_receive(encoder, &data, &size)) == VQZ_OK) {
-        if (size > out->room - out->size) {
-            const size_t room = 2 * out->room + size;
+        if (!out->data || size > out->room - out->size) {
+            const size_t room = 2 * out->room + size + 4096;
             char *larger = size <= PY_SSIZE_T_MAX / 4 && out->room <= PY_SSIZE_T_MAX / 4 ? realloc(out->data, room) : NULL;
             if (!larger) return VQZ_ERR_MEMORY;
             out->data = larger;
