@@ -20,6 +20,7 @@ static const struct { const char *name, *text; } names[] = {
     [VQZ_ERR_UNSUPPORTED] = {"VQZ_ERR_UNSUPPORTED", "not supported by this build"},
     [VQZ_ERR_INTERNAL] = {"VQZ_ERR_INTERNAL", "internal error"},
     [VQZ_ERR_DEVICE] = {"VQZ_ERR_DEVICE", "the GPU cannot do it"},
+    [VQZ_ERR_REFERENCE] = {"VQZ_ERR_REFERENCE", "the frame that it refers to is not there"},
 };
 #define COUNT (sizeof names / sizeof *names)
 

@@ -62,6 +62,7 @@ const option_row option_table[] = {
     {OPT_SANDBOX, "sandbox", NULL, E | D | V, "parse every file in a process of its own that can open nothing (Linux); an error where that is not possible"},
     {'v', "verbose", NULL, E | D | V | T | R, "a line for every file"},
     {OPT_QUIET, "quiet", NULL, E | D | V | T | R, "errors only"},
+    {'g', "g", "N", T, "at most so many frames from one key frame to the next; default 1: every frame is one. With more, frames in between refer to the one before, and take less"},
     {OPT_FILM_CODEC, "c:v", "CODEC", T, "vqz, copy or one of FFmpeg's encoders; default: vqz, or, where IN has vqz already and OUT is no .vqz file, what FFmpeg chooses for OUT"},
     {OPT_FILM_FILTERS, "vf", "GRAPH", T, "filters of FFmpeg that frames go through, such as scale=640:-2,hflip"},
     {OPT_FILM_START, "ss", "TIME", T, "begin at this time: seconds, or hours:minutes:seconds"},
@@ -267,6 +268,10 @@ const char *option_apply(options *o, int id, const char *arg) {
     case 'q':
         if (!parse_real(arg, 0, 100, &real)) return "a number from 0 to 100";
         s->quality = (float)real;
+        break;
+    case 'g':
+        if (!parse_int(arg, 1, 1000000, &whole)) return "a whole number from 1";
+        s->key_interval = (uint32_t)whole;
         break;
     case 'e':
         if (!parse_int(arg, 0, 9, &whole)) return "a whole number from 0 to 9";

@@ -108,7 +108,7 @@ static vqz_status take_head(vqz_decoder *d, const vqz_event *ev) {
 
 /* What a sequence survives. */
 static bool costs_a_frame(const vqz_decoder *d, vqz_status s) {
-    return d->head.sequence && (s == VQZ_ERR_CHECKSUM || s == VQZ_ERR_CORRUPT || s == VQZ_ERR_VERSION || s == VQZ_ERR_HASH);
+    return d->head.sequence && (s == VQZ_ERR_CHECKSUM || s == VQZ_ERR_CORRUPT || s == VQZ_ERR_VERSION || s == VQZ_ERR_HASH || s == VQZ_ERR_REFERENCE);
 }
 
 static void begin_frame(vqz_decoder *d, const vqz_event *ev) {
@@ -122,6 +122,7 @@ static void begin_frame(vqz_decoder *d, const vqz_event *ev) {
     d->collect = d->refined = d->deliver = d->tiles_met = 0;
     d->made = false;
     d->held.kind = VQZ_EV_NONE;
+    vqz_decoder_inter_begin(d, f);
     vqz_decoder_keep_none(d);
     for (uint32_t i = 0; d->laid_out && i < d->grid.nx; i++)
         for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.size = 0;
@@ -225,6 +226,7 @@ static vqz_status check_pixels(vqz_decoder *d) {
 
 /* The next band of the present frame; VQZ_END behind the last one. */
 static vqz_status next_band(vqz_decoder *d, vqz_band *band) {
+    VQZ_TRY(vqz_decoder_inter_check(d));
     for (;;) {
         vqz_status s;
         if (d->kept.state == ON_DEVICE && d->deliver < d->grid.ny) {
@@ -258,13 +260,23 @@ static vqz_status find_frame(vqz_decoder *d) {
     return VQZ_OK;
 }
 
+/* What is not received of the present frame is left out; where others may refer to it, it is decoded. */
+static vqz_status skip_rest(vqz_decoder *d) {
+    vqz_status s = VQZ_END;
+    vqz_band band;
+    if (d->at != IN_FRAME) return VQZ_OK;
+    while (d->head.inter && (s = next_band(d, &band)) == VQZ_OK) {}
+    if (s == VQZ_AGAIN) return s;
+    if (s != VQZ_END && s != d->frame_status && !costs_a_frame(d, s)) return fail(d, s);
+    d->at = OVER;
+    d->frame_status = VQZ_END;
+    return VQZ_OK;
+}
+
 vqz_status vqz_decoder_next_frame(vqz_decoder *d, vqz_frame *frame) {
     if (!d || !frame) return VQZ_ERR_ARGUMENT;
     if (d->failed) return d->failed;
-    if (d->at == IN_FRAME) {
-        d->at = OVER;
-        d->frame_status = VQZ_END;
-    }
+    VQZ_TRY(skip_rest(d));
     VQZ_TRY(find_frame(d));
     *frame = d->frame;
     return VQZ_OK;
@@ -287,7 +299,12 @@ vqz_status vqz_decoder_send_packet(vqz_decoder *d, const uint8_t *data, size_t s
     if (d->failed) return d->failed;
     vqz_status s = d->have_head ? VQZ_OK : step(d);                  /* the header, if that was the last packet */
     if (s != VQZ_OK && s != VQZ_AGAIN) return fail(d, s);
+    if (d->head.inter && d->at != IN_FRAME) s = find_frame(d);       /* nobody asked for that frame, but the next one may */
+    if (s != VQZ_OK && s != VQZ_AGAIN && s != VQZ_END) return s;
     if (d->at == ANNOUNCED || d->at == IN_FRAME) {
+        d->at = IN_FRAME;
+        s = skip_rest(d);
+        if (s != VQZ_OK && s != VQZ_AGAIN) return s;
         d->at = OVER;
         d->frame_status = VQZ_END;
         d->frame_read = true;

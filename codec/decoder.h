@@ -1,4 +1,5 @@
-/* The decoder's state, shared by decoder.c (what comes when), decoder_rows.c (tile rows: memory, latents, pixels) and decoder_device.c (frames on a GPU). */
+/* The decoder's state, shared by decoder.c (what comes when), decoder_rows.c (tile rows: memory, latents, pixels), decoder_device.c (frames on a GPU) and
+ * decoder_inter.c (frames that refer to the one before). */
 #ifndef VQZ_CODEC_DECODER_H
 #define VQZ_CODEC_DECODER_H
 #include "base/pool.h"
@@ -51,6 +52,17 @@ typedef struct kept_frame {
     uint32_t shown;                          /* tile rows that were delivered from these before the processor had to begin again */
 } kept_frame;
 
+/* Of a sequence whose head says that there are inter frames. */
+typedef struct inter_state {
+    uint8_t *present, *last;                 /* R, G, B: of the frame as far as it has been delivered; of the last whole one */
+    int64_t last_pts;
+    bool have_last, last_doubtful;           /* it is there; tiles of it are unverified */
+    uint64_t back;                           /* of the present frame, as in vqz_frame_head */
+    bool missing, doubtful;                  /* what it refers to is not there; or tiles that it may be made of are unverified */
+    vqz_motion motion;                       /* of the whole picture */
+    int16_t *neutral;                        /* [C] */
+} inter_state;
+
 struct vqz_decoder {
     vqz_memory mem;
     vqz_error error;
@@ -90,6 +102,7 @@ struct vqz_decoder {
     uint64_t pixel_hash;
     XXH64_state_t hash;
     kept_frame kept;
+    inter_state inter;
 };
 
 /* decoder_rows.c */
@@ -105,6 +118,19 @@ vqz_status vqz_decoder_deliver_row(vqz_decoder *d, vqz_band *band);
 vqz_status vqz_decoder_work(const vqz_decoder *d, uint8_t *work, uint32_t h, uint32_t w, vqz_synthesis *s, vqz_residual *residual, vqz_error *e);
 /* The row that is delivered next has become `band`. */
 void vqz_decoder_delivered(vqz_decoder *d, vqz_band *band);
+
+/* decoder_inter.c */
+void vqz_decoder_inter_layout(vqz_decoder *d, vqz_arena *a);
+vqz_status vqz_decoder_inter_allocated(vqz_decoder *d);
+void vqz_decoder_inter_begin(vqz_decoder *d, const vqz_frame_head *f);
+/* VQZ_ERR_REFERENCE where the present frame cannot be decoded. */
+vqz_status vqz_decoder_inter_check(vqz_decoder *d);
+/* Before tiles of the present frame are decoded: d->pixels knows what it refers to. */
+void vqz_decoder_inter_prepare(vqz_decoder *d);
+/* A tile's place in the motion of the picture. */
+vqz_motion vqz_decoder_inter_motion(const vqz_decoder *d, uint32_t tx, uint32_t ty, uint32_t w, uint32_t h);
+/* A band of the present frame is delivered. */
+void vqz_decoder_inter_rows(vqz_decoder *d, const vqz_band *band);
 
 /* decoder_device.c */
 void vqz_decoder_keep_none(vqz_decoder *d);      /* a frame begins, or the decoder ends */

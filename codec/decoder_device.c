@@ -11,7 +11,7 @@ enum { LAYERS = 3 };
 static uint32_t all_tiles(const vqz_decoder *d) { return d->grid.nx * d->grid.ny; }
 
 void vqz_decoder_keep_none(vqz_decoder *d) {
-    d->kept.state = d->settings.device ? KEEPING : NOT_KEPT;
+    d->kept.state = d->settings.device && !d->inter.back ? KEEPING : NOT_KEPT;
     d->kept.count = d->kept.replayed = d->kept.shown = 0;
     d->kept.doubted = false;
     d->kept.bytes.size = 0;

@@ -34,6 +34,7 @@ static void layout_all(vqz_decoder *d, vqz_arena *a, unsigned workers) {
         if (vqz_has_alpha(d->head.layout)) VQZ_TAKE(a, d->rows[i].alpha, (size_t)d->pixels.max_h * d->head.width);
     }
     vqz_recon_layout(&d->pixels, a);
+    vqz_decoder_inter_layout(d, a);
     for (unsigned i = 0; i < workers; i++) {
         uint8_t *p = vqz_take(a, d->work_bytes, 1);
         if (d->work) d->work[i] = p;
@@ -78,13 +79,22 @@ vqz_status vqz_decoder_allocate(vqz_decoder *d) {
     for (uint32_t i = 0; i < d->grid.nx; i++)
         for (unsigned k = 0; k < 3; k++) d->tiles[i].layer[k].payload.mem = d->tiles[i].pixels[k].payload.mem = &d->mem;
     d->laid_out = true;
-    return VQZ_OK;
+    return vqz_decoder_inter_allocated(d);
 }
 
 /* ---- latents ---------------------------------------------------------------------------------- */
 
+/* A tile of the present frame without latents: zero, or in an inter frame what is not coded, with vectors of zero. */
 static void zero_latents(const vqz_decoder *d, uint32_t tx, uint32_t w, uint32_t h) {
     vqz_latents latents = vqz_recon_latents(&d->pixels, tx, d->collect);
+    if (d->inter.back) {
+        const vqz_motion motion = vqz_decoder_inter_motion(d, tx, d->collect, w, h);
+        vqz_motion_clear(&motion);
+        for (uint32_t i = 0; i < motion.h; i++)
+            for (uint32_t k = 0; k < motion.w; k++)
+                memcpy(latents.data + (i * latents.stride + k) * d->model->C, d->inter.neutral, d->model->C * sizeof *latents.data);
+        return;
+    }
     for (uint32_t i = 0; i < vqz_positions(h); i++)
         memset(latents.data + i * latents.stride * d->model->C, 0, (size_t)vqz_positions(w) * d->model->C * sizeof *latents.data);
 }
@@ -114,6 +124,9 @@ static vqz_status decode_tile(vqz_decoder *d, tile *t, uint32_t tx, uint8_t *wor
     size_t bytes = 0;
     VQZ_TRY(layout_work(d, work, &bytes, h, w, &prior, NULL, NULL, &t->why));
     if (bytes > d->work_bytes) return vqz_fail(&t->why, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", w, h);
+    const vqz_motion motion = d->inter.back ? vqz_decoder_inter_motion(d, tx, d->collect, w, h) : (vqz_motion){0};
+    prior.motion = d->inter.back ? &motion : NULL;
+    prior.neutral = d->inter.neutral;
     return vqz_latent_decode(&prior, parts.latents, parts.latents_size, &latents, d->settings.verify != 0, NULL, &t->why);
 }
 
@@ -198,6 +211,7 @@ static void run_both(void *arg, size_t i, unsigned worker) {
 
 vqz_status vqz_decoder_finish_row(vqz_decoder *d) {
     const bool both = !d->head.residual && d->collect == d->deliver + 1;
+    vqz_decoder_inter_prepare(d);
     if (both) vqz_pool_run(d->pool, 2 * (size_t)d->grid.nx, run_both, d);
     else vqz_pool_run(d->pool, d->grid.nx, run_decode, d);
     d->made = both;
@@ -217,6 +231,7 @@ vqz_status vqz_decoder_finish_row(vqz_decoder *d) {
 /* Tiles of the row that are missing, in part or as a whole, or touch one without latents. */
 static uint32_t count_unverified(const vqz_decoder *d) {
     uint32_t bad = 0;
+    if (d->inter.doubtful && d->inter.back) return d->grid.nx;
     for (uint32_t tx = 0; tx < d->grid.nx; tx++) {
         bool ok = d->tiles[tx].status == VQZ_OK;
         for (uint32_t ty = d->deliver ? d->deliver - 1 : 0; ty <= d->deliver + 1 && ty < d->grid.ny; ty++)
@@ -229,6 +244,7 @@ static uint32_t count_unverified(const vqz_decoder *d) {
 void vqz_decoder_delivered(vqz_decoder *d, vqz_band *band) {
     const bool again = d->kept.state == REPLAYING && d->deliver < d->kept.shown;
     if (d->head.pixel_hash && d->settings.verify && !again) XXH64_update(&d->hash, band->pixels, (size_t)band->stride * band->rows);
+    vqz_decoder_inter_rows(d, band);
     d->deliver++;
 }
 

@@ -21,11 +21,12 @@ static void end_picture(vqz_encoder *enc) {
         for (unsigned i = 0; i < vqz_pool_size(enc->pool); i++) vqz_rans_enc_free(&enc->workers[i].rans);
     vqz_encoder_drop_results(enc);
     vqz_pool_free(enc->pool);
+    vqz_pool_free(enc->inter.pool);
     vqz_decoder_close(enc->check);
     vqz_free(&enc->mem, enc->block);
     enc->workers = NULL;
     enc->results = NULL;
-    enc->pool = NULL;
+    enc->pool = enc->inter.pool = NULL;
     enc->check = NULL;
     enc->block = NULL;
     enc->alpha = NULL;                       /* the next picture may have none */
@@ -157,14 +158,17 @@ static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, const vqz_
         enc->head.timebase_num = timing->timebase_num;
         enc->head.timebase_den = timing->timebase_den;
         enc->head.frames = timing->frames;
+        enc->head.inter = enc->settings.key_interval > 1 && !enc->settings.lossless;
     }
+    enc->inter = (inter_frames){.on = enc->head.inter};
     enc->target = enc->settings.lossless ? 0 : vqz_residual_target(q16);
     enc->head.residual = enc->target != 0;
     choose_level(enc, q16);
     enc->unit = enc->settings.tune == VQZ_TUNE_VISUAL ? (uint8_t)vqz_step_unit(enc->model) : 0;
     choose_tiles(enc, info);
     VQZ_TRY(vqz_encoder_plan(enc, e));
-    if (enc->settings.pixel_hash) VQZ_TRY(open_check(enc, e));
+    VQZ_TRY(vqz_encoder_inter_begin(enc, e));
+    if (enc->settings.pixel_hash || enc->inter.on) VQZ_TRY(open_check(enc, e));
     VQZ_TRY(vqz_mux_begin(enc->mux, &enc->head, &info->meta, e));
     return vqz_encoder_drain(enc, e);
 }
@@ -215,10 +219,11 @@ vqz_status vqz_encoder_begin_frame(vqz_encoder *enc, int64_t pts, uint64_t durat
     VQZ_TRY(ready(enc, "vqz_encoder_begin_frame"));
     const vqz_frame_head f = {.pts = pts, .duration = duration, .quality_x16 = enc->head.quality_x16, .key = 1, .pixel_hash = enc->head.pixel_hash,
                               .residual = enc->head.residual};
-    vqz_status s = vqz_mux_frame(enc->mux, &f, &enc->error);
+    enc->inter.head = f;                     /* written when it is known what it is */
+    vqz_status s = enc->inter.on ? vqz_mux_frame_fits(enc->mux, &f, &enc->error) : vqz_mux_frame(enc->mux, &f, &enc->error);
     if (s == VQZ_ERR_ARGUMENT) return s;     /* a wrong time costs nothing but this call */
     begin_frame(enc);
-    enc->check_next = enc->check != NULL;
+    enc->check_next = enc->check && !enc->inter.on;
     enc->packet = (vqz_packet){.kind = VQZ_PACKET_FRAME, .pts = pts, .duration = duration, .key = 1};
     if (s == VQZ_OK) s = vqz_encoder_drain(enc, &enc->error);
     return s == VQZ_OK ? s : fail(enc, s);
@@ -248,8 +253,9 @@ vqz_status vqz_encoder_send_rows(vqz_encoder *enc, const uint8_t *pixels, ptrdif
         if (enc->settings.lossless) vqz_row_split(enc->head.layout, pixels, enc->head.width, to, alpha);
         else vqz_row_in(enc->head.layout, pixels, enc->head.width, enc->next > enc->first ? to - row * 3 : NULL, to, alpha);
         enc->next++;
-        if (enc->whole && enc->next < enc->head.height) continue;
-        vqz_status s = enc->whole ? vqz_encoder_use_device(enc, &enc->error) : VQZ_OK;
+        if ((enc->whole || enc->inter.on) && enc->next < enc->head.height) continue;
+        vqz_status s = enc->inter.on ? vqz_encoder_inter_choose(enc, &enc->error) : VQZ_OK;
+        if (s == VQZ_OK && enc->whole) s = vqz_encoder_use_device(enc, &enc->error);
         if (s == VQZ_OK) s = vqz_encoder_write_rows(enc, &enc->error);
         if (s != VQZ_OK) return fail(enc, s);
     }

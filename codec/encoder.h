@@ -1,10 +1,11 @@
 /* The encoder's state, shared by encoder.c (what comes when), encoder_rows.c (tile rows: memory, from rows of pixels to chunks), encoder_tile.c (a tile's latents,
- * pixels and residuals) and encoder_device.c (frames on a GPU). */
+ * pixels and residuals), encoder_device.c (frames on a GPU) and encoder_inter.c (frames that refer to the one before). */
 #ifndef VQZ_CODEC_ENCODER_H
 #define VQZ_CODEC_ENCODER_H
 #include "base/arena.h"
 #include "base/pool.h"
 #include "codec/latent.h"
+#include "codec/motion_search.h"
 #include "codec/reconstruct.h"
 #include "codec/refine.h"
 #include "format/buffer.h"
@@ -28,6 +29,24 @@ typedef struct tile_result {
     vqz_status status;
     vqz_error error;
 } tile_result;
+
+/* Of a sequence that may have inter frames: all rows of a frame are held. */
+typedef struct inter_frames {
+    bool on, inter;                          /* it may have some; the present frame is one */
+    uint32_t since_key;                      /* frames from the last key frame on */
+    vqz_frame_head head;                     /* of the present frame */
+    int64_t last_pts;
+    vqz_pool *pool;                          /* for the search, which has more to do at once than tiles */
+    vqz_search search;
+    uint8_t *missing;                        /* of an inter frame: the picture less its prediction, plus 128 */
+    int16_t *neutral;                        /* [C] */
+} inter_frames;
+
+/* What a tile of an inter frame needs beside the rest. */
+typedef struct inter_work {
+    int16_t *analysed;
+    uint32_t *spent;
+} inter_work;
 
 struct vqz_encoder {
     vqz_memory mem;
@@ -60,7 +79,8 @@ struct vqz_encoder {
     uint8_t *rgb, *alpha;                    /* rows first .. next - 1 */
     uint32_t first, next, capacity;          /* rows held from, rows received, room */
     void *block;                             /* the allocation behind all of these */
-    vqz_decoder *check;                      /* settings.pixel_hash: decodes what is written */
+    inter_frames inter;
+    vqz_decoder *check;                      /* decodes what is written, for its hash, or because the next frame may refer to it */
     bool check_next;                         /* it is about to see another frame */
     XXH64_state_t hash;
 };
@@ -88,6 +108,18 @@ vqz_status vqz_encoder_measure_tile(vqz_encoder *enc, vqz_arena *need, vqz_error
 void vqz_encoder_code_tiles(vqz_encoder *enc);
 /* Residuals of the tiles of `residual_row`, whose latents and those of their neighbours are final. */
 void vqz_encoder_code_residuals(vqz_encoder *enc);
+
+/* encoder_inter.c */
+void vqz_encoder_inter_layout(vqz_encoder *enc, vqz_arena *a);
+/* A sequence begins: memory is there. */
+vqz_status vqz_encoder_inter_begin(vqz_encoder *enc, vqz_error *e);
+/* All rows of a frame are there: decides what it is, finds its motion, and begins it. */
+vqz_status vqz_encoder_inter_choose(vqz_encoder *enc, vqz_error *e);
+/* A worker's memory for a tile of ph x pw positions. */
+void vqz_encoder_inter_layout_tile(const vqz_encoder *enc, vqz_arena *a, uint32_t ph, uint32_t pw, inter_work *w);
+/* Codes the analysed latents `y` of the tile at `rect` of an inter frame, and decides which blocks of it are coded. */
+vqz_status vqz_encoder_inter_tile(const vqz_encoder *enc, vqz_rans_enc *rans, const inter_work *w, vqz_prior *p, uint8_t unit, vqz_rect rect, const vqz_latents *y,
+                                  vqz_memory *mem, uint8_t **payload, size_t *size, vqz_error *e);
 
 /* encoder_device.c */
 /* All rows of a frame are there: results of all tiles, nothing written yet. What does not work out on a GPU, the processor does from the beginning. */

@@ -27,6 +27,7 @@ static void layout_picture(vqz_encoder *enc, vqz_arena *a, size_t tile_bytes) {
     VQZ_TAKE(a, enc->rgb, (size_t)enc->capacity * enc->head.width * 3);
     if (vqz_has_alpha(enc->head.layout)) VQZ_TAKE(a, enc->alpha, (size_t)enc->capacity * enc->head.width);
     if (enc->head.residual) vqz_recon_layout(&enc->pixels, a);
+    vqz_encoder_inter_layout(enc, a);
     for (unsigned i = 0; i < n; i++) {
         uint8_t *base = vqz_take(a, tile_bytes, 1);
         if (!a->base) continue;
@@ -40,7 +41,7 @@ vqz_status vqz_encoder_plan(vqz_encoder *enc, vqz_error *e) {
     vqz_arena tile = {0}, all = {0};
     VQZ_TRY(vqz_pool_create(&enc->pool, &enc->mem, enc->settings.threads, enc->grid.nx, e));
     uint32_t h = enc->pixels.max_h, rows = h + RING_PIXELS + (enc->head.residual ? h : RING_PIXELS);
-    enc->capacity = rows < enc->head.height && !vqz_encoder_has_device(enc) ? rows : enc->head.height;
+    enc->capacity = rows < enc->head.height && !vqz_encoder_has_device(enc) && !enc->inter.on ? rows : enc->head.height;
     VQZ_TRY(vqz_encoder_measure_tile(enc, &tile, e));
     layout_picture(enc, &all, tile.used);
     enc->workers = NULL;
@@ -104,13 +105,13 @@ static vqz_status encode_tile_row(vqz_encoder *enc, vqz_error *e) {
     while (enc->head.residual && enc->residual_row + !last < enc->tile_row) VQZ_TRY(write_residuals(enc, e));
     VQZ_TRY(vqz_encoder_drain(enc, e));
     if (last) {
-        uint64_t hash = enc->check ? XXH64_digest(&enc->hash) : 0;
-        if (enc->head.sequence) VQZ_TRY(vqz_mux_frame_end(enc->mux, enc->check ? &hash : NULL, e));
-        else VQZ_TRY(vqz_mux_end(enc->mux, enc->check ? &hash : NULL, e));
+        uint64_t hash = enc->head.pixel_hash ? XXH64_digest(&enc->hash) : 0;
+        if (enc->head.sequence) VQZ_TRY(vqz_mux_frame_end(enc->mux, enc->head.pixel_hash ? &hash : NULL, e));
+        else VQZ_TRY(vqz_mux_end(enc->mux, enc->head.pixel_hash ? &hash : NULL, e));
         enc->state = enc->head.sequence ? BETWEEN : DONE;
         return vqz_encoder_drain(enc, e);
     }
-    if (enc->whole) return VQZ_OK;
+    if (enc->whole || enc->inter.on) return VQZ_OK;
     uint32_t from, to;
     rows_of(enc, enc->tile_row, &from, &to);
     size_t row = enc->head.width, drop = from - enc->first, keep = enc->next - from;

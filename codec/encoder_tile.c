@@ -11,11 +11,12 @@
 
 /* A worker's memory for one tile of h x w pixels. With residuals the latents are kept with the picture instead. */
 static vqz_status layout_tile(const vqz_encoder *enc, vqz_arena *a, uint32_t h, uint32_t w, vqz_analysis *an, vqz_prior *prior, vqz_latents *y,
-                              vqz_synthesis *s, vqz_refine *refine, vqz_error *e) {
+                              vqz_synthesis *s, vqz_refine *refine, inter_work *inter, vqz_error *e) {
     uint32_t ph = vqz_positions(h), pw = vqz_positions(w);
     y->stride = pw;
     if (!enc->head.residual) VQZ_TAKE(a, y->data, (size_t)ph * pw * enc->model->C);
     VQZ_TRY(vqz_prior_layout(prior, enc->model, enc->nets, ph, pw, a, e));
+    vqz_encoder_inter_layout_tile(enc, a, ph, pw, inter);
     const uint32_t ring = 2 * VQZ_ANALYSIS_RING;
     if (enc->correct || enc->rounds) VQZ_TRY(vqz_synthesis_layout(s, enc->model, enc->nets, ph + ring, pw + ring, a, e));
     if (enc->rounds) VQZ_TRY(vqz_refine_layout(refine, &enc->refiner, s, ph, pw, a, e));
@@ -36,8 +37,9 @@ vqz_status vqz_encoder_measure_tile(vqz_encoder *enc, vqz_arena *need, vqz_error
     vqz_latents y;
     vqz_refine refine;
     vqz_synthesis s;
+    inter_work inter;
     vqz_residual r;
-    if (!enc->settings.lossless) VQZ_TRY(layout_tile(enc, need, h, w, &an, &prior, &y, &s, &refine, e));
+    if (!enc->settings.lossless) VQZ_TRY(layout_tile(enc, need, h, w, &an, &prior, &y, &s, &refine, &inter, e));
     if (enc->head.residual) VQZ_TRY(layout_residual(enc, &residual, h, w, &s, &r, e));
     need->overflow |= residual.overflow;
     if (residual.used > need->used) need->used = residual.used;
@@ -76,18 +78,20 @@ static vqz_status encode_latents(const vqz_encoder *enc, worker *w, const source
     vqz_latents latents;
     vqz_synthesis synthesis;
     vqz_refine refine;
+    inter_work inter;
     vqz_arena a = {.base = w->arena.base};
-    VQZ_TRY(layout_tile(enc, &a, s->height, s->width, &an, &prior, &latents, &synthesis, &refine, e));
+    VQZ_TRY(layout_tile(enc, &a, s->height, s->width, &an, &prior, &latents, &synthesis, &refine, &inter, e));
     if (a.used > w->capacity) return vqz_fail(e, VQZ_ERR_INTERNAL, VQZ_NO_OFFSET, "tile of %u x %u: more memory than planned", s->width, s->height);
     if (kept) latents = *kept;
     const size_t stride = (size_t)s->picture_width * 3;
     const uint8_t *rgb = pixels_of(s);
     vqz_rect rect = {s->x / VQZ_LATENT_STEP, s->y / VQZ_LATENT_STEP, vqz_positions(s->width), vqz_positions(s->height)};
-    const bool vivid = is_vivid(s);
-    vqz_analyse(&an, s->rgb, stride, s->first, s->picture_width, s->picture_height, rect, enc->correct || vivid, &latents, &prior, &enc->model->level[enc->level]);
+    const bool vivid = !enc->inter.inter && is_vivid(s);
+    vqz_analyse(&an, enc->inter.inter ? enc->inter.missing : s->rgb, stride, s->first, s->picture_width, s->picture_height, rect, enc->correct || vivid, &latents, &prior, &enc->model->level[enc->level]);
     if (vivid) VQZ_TRY(correct_vivid(enc, &an, s, rect, &latents, mem, e));
     else if (enc->correct) vqz_analysis_correct(&an, &synthesis, s->picture_width, s->picture_height, rect, &latents);
     const uint8_t unit = enc->unit && vqz_masking(rgb, stride, s->width, s->height, prior.steps) ? enc->unit : 0;
+    if (enc->inter.inter) return vqz_encoder_inter_tile(enc, &w->rans, &inter, &prior, unit, rect, &latents, mem, payload, size, e);
     if (!enc->rounds)
         return vqz_latent_encode(&prior, &w->rans, (uint8_t)enc->level, unit, &enc->quantizer, &latents, mem, payload, size, e);
     const vqz_refine_tile t = {
@@ -165,7 +169,7 @@ static void run_tile(void *arg, size_t tx, unsigned number) {
     worker *w = &enc->workers[number];
     tile_result *r = &vqz_encoder_results(enc, enc->tile_row)[tx];
     r->status = (enc->settings.lossless ? encode_exact : encode_tile)(enc, w, (uint32_t)tx, r);
-    if (r->status == VQZ_OK && !enc->settings.lossless) r->status = consider_pixels(enc, w, (uint32_t)tx, r);
+    if (r->status == VQZ_OK && !enc->settings.lossless && !enc->inter.inter) r->status = consider_pixels(enc, w, (uint32_t)tx, r);
 }
 
 void vqz_encoder_code_tiles(vqz_encoder *enc) { vqz_pool_run(enc->pool, enc->grid.nx, run_tile, enc); }

@@ -135,6 +135,10 @@ static void decode_hyper(vqz_prior *p, vqz_rans_dec *d, const vqz_level *level) 
         const vqz_table *t = &m->ztable[level->ztab[c]];
         int32_t M = (int32_t)(t->n - 2) / 2;
         for (size_t i = 0; i < n; i++) {
+            if (!p->live[i]) {
+                p->z[c * n + i] = 0;
+                continue;
+            }
             uint32_t s = vqz_rans_get(d, t);
             p->z[c * n + i] = (s == t->n - 1 ? vqz_rans_get_golomb(d) : (int32_t)s - M) + level->zoff[c];
         }
@@ -152,10 +156,12 @@ vqz_status vqz_latent_decode(vqz_prior *p, const uint8_t *data, size_t size, con
     vqz_rans_dec d;
     VQZ_TRY(vqz_rans_dec_init(&d, h.lanes, words, h.words, raw, (size_t)(data + size - raw), e));
 
+    if (p->motion) vqz_motion_walk(p->motion, NULL, &d);
     vqz_steps_walk(p, NULL, &d, h.level, h.unit);
+    const bool any = !p->motion || vqz_prior_select(p, y);
     decode_hyper(p, &d, &p->m->level[h.level]);
-    vqz_prior_hyper(p, h.level);
-    for (uint32_t i = 0; i < p->m->S && !d.failed; i++)
+    if (any) vqz_prior_hyper(p, h.level);
+    for (uint32_t i = 0; any && i < p->m->S && !d.failed; i++)
         for (unsigned pass = 0; pass < 2 && !d.failed; pass++) {
             vqz_prior_predict(p, i, pass);
             if (h.mask >> i & 1) decode_pass(p, &d, i, pass, h.bias[i] * 256, y, observer);

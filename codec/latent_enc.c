@@ -1,4 +1,5 @@
 #include "codec/latent.h"
+#include "base/ilog2.h"
 #include "codec/steps.h"
 #include <string.h>
 
@@ -66,6 +67,8 @@ static bool encode_pass(vqz_prior *p, const vqz_quantizer *q, vqz_rans_enc *rans
                 to += encode_two(q, rans, rung[k], rung[k + 1], r + k, to, &any);
             }
         }
+        if (p->spent)
+            for (const uint32_t *s = rans->symbols + rans->count; s < to; s++) p->spent[p->position[pass][i]] += vqz_cost_q12(*s >> 16);
         rans->count = (size_t)(to - rans->symbols);
         p->loops->reconstruct(m, level, first, c, heads, r, v);
     }
@@ -117,6 +120,10 @@ static void encode_hyper(vqz_prior *p, vqz_rans_enc *rans, const vqz_level *leve
         const vqz_table *t = &m->ztable[level->ztab[c]];
         int32_t M = (int32_t)(t->n - 2) / 2;
         for (size_t i = 0; i < n; i++) {
+            if (!p->live[i]) {
+                p->z[c * n + i] = 0;
+                continue;
+            }
             int32_t v = p->z[c * n + i] - level->zoff[c];
             bool escape = v < -M || v > M;
             vqz_rans_put(rans, t, escape ? t->n - 1 : (uint32_t)(v + M));
@@ -152,10 +159,12 @@ vqz_status vqz_latent_encode(vqz_prior *p, vqz_rans_enc *rans, uint8_t level, ui
                              vqz_memory *mem, uint8_t **out, size_t *size, vqz_error *e) {
     vqz_latent_head h = {.level = level, .unit = unit};
     vqz_rans_enc_reset(rans);
+    if (p->motion) vqz_motion_walk(p->motion, rans, NULL);
     vqz_steps_walk(p, rans, NULL, level, unit);
+    const bool any = !p->motion || vqz_prior_select(p, y);
     encode_hyper(p, rans, &p->m->level[level]);
-    vqz_prior_hyper(p, level);
-    for (uint32_t i = 0; i < p->m->S; i++) encode_slice(p, q, rans, i, y, &h);
+    if (any) vqz_prior_hyper(p, level);
+    for (uint32_t i = 0; any && i < p->m->S; i++) encode_slice(p, q, rans, i, y, &h);
     h.hash = vqz_latents_hash(p, y);
 
     const uint8_t *words, *raw;

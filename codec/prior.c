@@ -43,6 +43,7 @@ vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *ne
     VQZ_TAKE(a, p->position[1], p->count[1]);
     VQZ_TAKE(a, p->steps, (size_t)vqz_step_blocks(h) * vqz_step_blocks(w));
     VQZ_TAKE(a, p->rows, n);
+    VQZ_TAKE(a, p->live, nz);
     VQZ_TAKE(a, p->z, nz * m->Z);
     VQZ_TAKE(a, p->heads, (size_t)p->count[0] * 2 * m->max_slice);
     VQZ_TAKE(a, p->hyper_in, nz * (m->Z + m->F));
@@ -56,6 +57,7 @@ vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *ne
     p->scratch = vqz_take(a, scratch, 1);
     if (!a->base) return VQZ_OK;
 
+    memset(p->live, 1, nz);
     uint32_t k[2] = {0, 0};
     for (uint32_t y = 0; y < h; y++)
         for (uint32_t x = 0; x < w; x++) {
@@ -63,6 +65,27 @@ vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *ne
             p->position[pass][k[pass]++] = y * w + x;
         }
     return VQZ_OK;
+}
+
+uint32_t vqz_prior_select(vqz_prior *p, const vqz_latents *y) {
+    const vqz_model *m = p->m;
+    uint32_t count[2] = {0, 0};
+    memset(p->live, 0, (size_t)p->zh * p->zw);
+    for (uint32_t j = 0; j < p->h; j++)
+        for (uint32_t i = 0; i < p->w; i++) {
+            const uint32_t at = j * p->w + i;
+            const unsigned pass = (i + j) & 1;
+            if (p->motion->block[j * p->motion->stride + i] & VQZ_BLOCK_CODED) {
+                p->position[pass][count[pass]++] = at;
+                p->live[j / VQZ_HYPER_STEP * p->zw + i / VQZ_HYPER_STEP] = 1;
+            } else {
+                memcpy(vqz_latent_at(p, y, at), p->neutral, m->C * sizeof *p->neutral);
+                p->loops->latq(m, 0, m->C, p->neutral, p->context + (size_t)at * (m->H + m->C) + m->H);
+            }
+        }
+    p->count[0] = count[0];
+    p->count[1] = count[1];
+    return count[0] + count[1];
 }
 
 void vqz_prior_hyper(vqz_prior *p, uint32_t row) {
@@ -118,11 +141,11 @@ void vqz_prior_predict(vqz_prior *p, uint32_t slice, unsigned pass) {
     const vqz_model *m = p->m;
     uint32_t T = m->trunk_channels[slice], Fc = m->feature_channels[slice], c = m->slice[slice], n = p->count[pass];
     vqz_view trunk = {p->gathered_trunk, 1, n, T}, features = {p->gathered_features, 1, n, Fc}, heads = {p->heads, 1, n, 2 * c};
-    if (n == 0) return;
-    if (pass == 0) {
+    if (pass == 0 && p->count[0] + p->count[1]) {
         vqz_view context = {p->context, p->h, p->w, m->H + m->C}, all = {p->trunk, p->h, p->w, T};
         vqz_net_run(p->nets->net[VQZ_NET_TRUNK][slice], &context, &all, p->scratch);
     }
+    if (n == 0) return;
     gather(p->gathered_trunk, p->trunk, p->position[pass], n, T * sizeof *p->trunk);
     if (pass == 0) {
         vqz_net_run(p->nets->net[VQZ_NET_FIRST][slice], &trunk, &features, p->scratch);

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/laddermath.h"
 #include "codec/loops.h"
+#include "codec/motion.h"
 
 /* A tile's latents inside a plane: element (y, x, c) is at data[(y * stride + x) * C + c]. */
 typedef struct vqz_latents {
@@ -21,6 +22,11 @@ typedef struct vqz_prior {
     uint32_t h, w, zh, zw;       /* latent and hyper-latent positions */
     uint32_t count[2];           /* positions of each pass */
     uint32_t *position[2];       /* their index y * w + x, ascending */
+    /* of a tile of an inter frame, set by the caller before anything is coded: */
+    const vqz_motion *motion;    /* NULL: it is none */
+    const int16_t *neutral;      /* latents of middle gray, [C]: those of positions that are not coded */
+    uint8_t *live;               /* [zh * zw]: hyper-latents that are coded, the others are 0; all of them where there is no motion */
+    uint32_t *spent;             /* [h * w], encoder: bits of each position are added up there, 12 fractional bits; NULL: nobody asks */
     int8_t *steps;               /* of blocks (codec/steps.h), filled by the caller where its tile has them */
     uint8_t *rows;               /* row of the level table at every position, filled by the caller */
     int32_t *z;                  /* [Z][zh * zw], filled by the caller before vqz_prior_hyper */
@@ -34,6 +40,8 @@ typedef struct vqz_prior {
 
 /* Lays a prior for a tile of h x w latent positions out in the arena. */
 vqz_status vqz_prior_layout(vqz_prior *p, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *a, vqz_error *e);
+/* p->motion is known: the passes are those of positions that are coded. The latents of the others, in y, are known now, too. Returns how many are coded. */
+uint32_t vqz_prior_select(vqz_prior *p, const vqz_latents *y);
 /* Hyper-latents p->z at a level -> the features that every context sees. */
 void vqz_prior_hyper(vqz_prior *p, uint32_t level);
 /* Means and log-scales at the positions of a pass, into p->heads. */

@@ -44,11 +44,16 @@ void vqz_recon_tile(const vqz_recon *r, vqz_synthesis *s, uint32_t tx, uint32_t 
     vqz_grid_rect(head, tx, ty, &x, &y, &w, &h);
     vqz_rect own = {x / VQZ_LATENT_STEP, y / VQZ_LATENT_STEP, vqz_positions(w), vqz_positions(h)};
     vqz_rect rect = vqz_rect_grow(own, r->model->synthesis_ring, r->plane_w, vqz_positions(head->height));
-    gather(r, rect, s->latents);
     const vqz_rect part = {(own.x - rect.x) * VQZ_LATENT_STEP, (own.y - rect.y) * VQZ_LATENT_STEP, w, h};
-    vqz_synthesise(s, rect.h, rect.w, part);
+    const size_t stride = (size_t)rect.w * VQZ_LATENT_STEP * 3;
+    int16_t *samples = s->out + part.y * stride + (size_t)part.x * 3;
+    if (!r->motion || !vqz_motion_is_still(r->motion, own.x, own.y, own.w, own.h)) {
+        gather(r, rect, s->latents);
+        vqz_synthesise(s, rect.h, rect.w, part);
+    }
+    if (r->motion) vqz_motion_add(&r->reference, r->motion, x, y, w, h, samples, stride);
     for (uint32_t i = 0; i < h; i++)
-        vqz_row_out(head->layout, s->out + ((size_t)(part.y + i) * rect.w * VQZ_LATENT_STEP + part.x) * 3, alpha ? alpha + (size_t)i * head->width + x : NULL, w,
+        vqz_row_out(head->layout, samples + i * stride, alpha ? alpha + (size_t)i * head->width + x : NULL, w,
                     r->band + ((size_t)i * head->width + x) * head->layout);
 }
 

@@ -16,6 +16,8 @@ typedef struct vqz_recon {
     uint32_t max_h, max_w;                   /* largest tile in pixels */
     uint32_t plane_w;                        /* latent positions in a row of the picture */
     int16_t *latents[VQZ_ROWS_HELD];         /* tile row i, of the picture's whole width, is latents[i % VQZ_ROWS_HELD] */
+    const vqz_motion *motion;                /* of an inter frame, all of it; NULL: the frame is none */
+    vqz_reference reference;                 /* what that refers to */
     uint8_t *band;                           /* samples of one tile row in the picture's layout, without gaps */
 } vqz_recon;
 

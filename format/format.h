@@ -16,6 +16,7 @@ typedef struct vqz_head {
     uint8_t pixel_hash;          /* 1: a PHSH chunk follows the tiles; of a sequence: of some frames */
     uint8_t residual;            /* 1: every tile has a residual chunk; of a sequence: in some frames */
     uint8_t sequence;            /* 1: any number of frames, each behind its FRAM chunk; 0: a still, which is one frame without it */
+    uint8_t inter;               /* 1: of a sequence: frames may refer to the one before */
     uint32_t timebase_num, timebase_den;   /* of a sequence: seconds in a unit of time, each 1..VQZ_MAX_TIMEBASE */
     uint32_t frames;             /* of a sequence: how many, 0 where that is not known */
 } vqz_head;
@@ -29,6 +30,7 @@ typedef struct vqz_frame_head {
     uint16_t quality_x16;
     uint8_t key;                 /* 1: decoding can begin here */
     uint8_t pixel_hash, residual;
+    uint64_t back;               /* of an inter frame: its pts less that of the frame that it refers to; 0: it is intra */
 } vqz_frame_head;
 
 /* Tile grid: tile_width columns, a last remainder of less than half a tile is merged into the one before (likewise rows). */
@@ -52,6 +54,7 @@ void vqz_mux_free(vqz_mux *m);
 vqz_status vqz_mux_begin(vqz_mux *m, const vqz_head *h, const vqz_metadata *meta, vqz_error *e);   /* signature, HEAD, metadata */
 /* A chunk of an ancillary type that this library does not know: before the first frame. */
 vqz_status vqz_mux_ancillary(vqz_mux *m, const char type[4], const void *data, size_t size, vqz_error *e);
+vqz_status vqz_mux_frame_fits(const vqz_mux *m, const vqz_frame_head *f, vqz_error *e);            /* VQZ_ERR_ARGUMENT: it cannot come next */
 vqz_status vqz_mux_frame(vqz_mux *m, const vqz_frame_head *f, vqz_error *e);                       /* of a sequence; a still's frame has begun with it */
 vqz_status vqz_mux_tile(vqz_mux *m, const vqz_tile_chunk *t, vqz_error *e);
 vqz_status vqz_mux_frame_end(vqz_mux *m, const uint64_t *pixel_hash, vqz_error *e);                /* pixel hash, or NULL */

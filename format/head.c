@@ -60,8 +60,10 @@ static void fields(coder *c, vqz_head *h) {
     bits(c, "pixel hash flag", 6, 1, 0, &h->pixel_hash);
     bits(c, "residual flag", 7, 1, 0, &h->residual);
     bits(c, "sequence flag", 8, 1, 0, &h->sequence);
+    bits(c, "inter flag", 9, 1, 0, &h->inter);
     if (c->writing) c->size += vqz_store_varint(c->out + c->size, c->flags);
-    else if (c->flags > 511) bad(c, VQZ_ERR_VERSION, "reserved flags", c->flags >> 9, "0 as this version needs them");
+    else if (c->flags > 1023) bad(c, VQZ_ERR_VERSION, "reserved flags", c->flags >> 10, "0 as this version needs them");
+    if (h->inter && !h->sequence) bad(c, c->writing ? VQZ_ERR_ARGUMENT : VQZ_ERR_CORRUPT, "inter flag", 1, "0 as in a still");
     number(c, "width", &h->width, 1, UINT32_MAX, 1, "1 or more");
     number(c, "height", &h->height, 1, UINT32_MAX, 1, "1 or more");
     number(c, "tile width", &h->tile_width, 64, VQZ_MAX_SIDE, 64, "a multiple of 64 up to 262144");

@@ -92,7 +92,7 @@ vqz_status vqz_mux_ancillary(vqz_mux *m, const char type[4], const void *data, s
     return vqz_chunk_write_type(&m->out, type, data, size, e);
 }
 
-vqz_status vqz_mux_frame(vqz_mux *m, const vqz_frame_head *f, vqz_error *e) {
+vqz_status vqz_mux_frame_fits(const vqz_mux *m, const vqz_frame_head *f, vqz_error *e) {
     if (!m->writing || m->in_frame || !m->file_head.sequence)
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "no frame can begin here");
     if (m->index.frames && f->pts <= m->index.last_pts)
@@ -100,9 +100,16 @@ vqz_status vqz_mux_frame(vqz_mux *m, const vqz_frame_head *f, vqz_error *e) {
                         (long long)m->index.last_pts);
     if (m->file_head.frames && m->index.frames == m->file_head.frames)
         return vqz_fail(e, VQZ_ERR_ARGUMENT, VQZ_NO_OFFSET, "more than the %u frames that the head says", m->file_head.frames);
-    drop_taken(m);
+    uint8_t payload[VQZ_FRAME_MAX];
+    size_t size;
+    return vqz_frame_write(f, &m->file_head, payload, &size, e);
+}
+
+vqz_status vqz_mux_frame(vqz_mux *m, const vqz_frame_head *f, vqz_error *e) {
     uint8_t payload[VQZ_FRAME_MAX];
     vqz_piece piece = {payload, 0};
+    VQZ_TRY(vqz_mux_frame_fits(m, f, e));
+    drop_taken(m);
     VQZ_TRY(vqz_frame_write(f, &m->file_head, payload, &piece.size, e));
     uint64_t offset = m->drained + m->out.size;
     VQZ_TRY(vqz_chunk_write(&m->out, VQZ_CHUNK_FRAME, 0, &piece, 1, e));

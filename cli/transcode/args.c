@@ -57,6 +57,7 @@ static bool parse_option(film_args *a, char **words, int count, int *i) {
     if (!takes && equals) return complain(word, "takes no value");
     if (!row) return keep(a, name, value) || complain(word, "too long");
     if (row->id == 'q') a->quality_given = true;
+    if (row->id == 'g') a->interval_given = true;
     const char *expected = row->id >= OPT_FILM ? apply(a, row->id, value) : option_apply(&a->o, row->id, value);
     if (!expected) return true;
     fprintf(stderr, "vqz transcode: %s %s: expected %s\n", word, value, expected);

@@ -122,6 +122,7 @@ static vqz_status begin_av(film_encoder *c, const AVFrame *f, vqz_error *e) {
         av->flags |= AV_CODEC_FLAG_QSCALE;
         av->global_quality = (int)(settings->quality * FF_QP2LAMBDA);
     }
+    if (c->args->interval_given) av->gop_size = (int)settings->key_interval;
     int code = avcodec_open2(av, c->codec, &c->out->options);
     if (code >= 0) code = avcodec_parameters_from_context(par, av);
     vqz_status s = code < 0 ? film_fail(e, code, c->codec->name) : film_out_begin(c->out, par, av->time_base, c->rate, e);
@@ -212,7 +213,7 @@ static vqz_status put_packet(film_encoder *c, const vqz_packet *p, vqz_error *e)
     memcpy(c->packet->data, p->data, p->size);
     c->packet->pts = c->packet->dts = p->pts;
     c->packet->duration = (int64_t)p->duration;
-    c->packet->flags |= AV_PKT_FLAG_KEY;
+    if (p->key) c->packet->flags |= AV_PKT_FLAG_KEY;
     return film_out_video(c->out, c->packet, c->timebase, e);
 }
 

@@ -23,6 +23,7 @@ typedef struct film_args {
     AVRational rate;             /* 0/1: as it comes */
     int64_t frames;              /* at most */
     bool quality_given, no_sound, no_subtitles, copy_times;
+    bool interval_given;                         /* -g */
 } film_args;
 /* `words`: the command line behind "vqz transcode". False after a message. */
 bool film_args_parse(film_args *a, const options *o, char **words, int count);

@@ -42,7 +42,8 @@ typedef enum vqz_status {
     VQZ_ERR_MODEL_INVALID = 13,  /* a model file that breaks a rule of spec/model.md */
     VQZ_ERR_UNSUPPORTED = 14,    /* valid, but not implemented by this build */
     VQZ_ERR_INTERNAL = 15,       /* a bug in this library */
-    VQZ_ERR_DEVICE = 16          /* the GPU that was asked for is not there, failed, or has too little memory */
+    VQZ_ERR_DEVICE = 16,         /* the GPU that was asked for is not there, failed, or has too little memory */
+    VQZ_ERR_REFERENCE = 17       /* a frame refers to the one before it, which was damaged or not decoded; decoding can go on at a key frame */
 } vqz_status;
 
 VQZ_API const char *vqz_status_name(vqz_status s);  /* "VQZ_ERR_TRUNCATED"; never NULL */
@@ -89,7 +90,7 @@ typedef struct vqz_frame {
     uint64_t offset;                      /* in the input, or among the bytes of all packets */
     int64_t pts;                          /* when it is shown, in units of time; grows from frame to frame. A still has 0 */
     uint64_t duration;                    /* 0: not known */
-    uint32_t key;                         /* 1: decoding can begin here (now always) */
+    uint32_t key;                         /* 1: decoding can begin here */
     uint16_t quality_x16;
     vqz_status status;                    /* an error: not even this description can be read, and all but number and offset is 0 */
 } vqz_frame;
@@ -193,6 +194,10 @@ typedef struct vqz_settings {
     /* both */
     vqz_device *device;                   /* NULL: the processor alone. Never changes a byte or a pixel. A frame is worked on when all of it is there, and its tiles go
                                            * to one GPU; contexts in several threads keep GPUs busy. Efforts above 4 and lossless files are the processor's */
+    /* encoder, sequences */
+    uint32_t key_interval;                /* of sequences: at most so many frames from one key frame to the next. 1 (default): every frame is one, and needs no other.
+                                           * 2 and more: frames in between refer to the one before, and take less; lossless ones do not */
+    uint32_t scene_cut;                   /* 1: a frame that has little in common with the one before becomes a key frame; default 1 */
 } vqz_settings;
 VQZ_API void vqz_settings_init(vqz_settings *s);
 
