@@ -90,6 +90,7 @@ if [ $full = 1 ]; then
     slow ffmpeg "$program plugins tools/test-ffmpeg.sh" one "FFmpeg with libvqz" tools/test-ffmpeg.sh
     must "packages for clusters" tools/install-packages.sh cluster
     slow cluster "$program examples/dask_folder.py examples/dask-requirements.txt python tools/test-cluster.sh" one "shares on Slurm, Open MPI, GNU parallel and Dask" tools/test-cluster.sh build/vqz
+    for shell in zsh fish; do one "completions in $shell" python3 tests/completions.py $shell build/vqz; done
     slow quickstart "$program quickstart.sh samples" one "quickstart" ./quickstart.sh
     [ ! -d ../shared/kodak ] || slow kodak-rate "$program bench" one "rate on Kodak" kodak
 fi

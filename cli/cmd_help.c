@@ -5,6 +5,10 @@ int cmd_help(options *o) {
         help_man(stdout);
         return EXIT_DONE;
     }
+    if (o->completion) {
+        completion_print(stdout, o->completion - 1);
+        return EXIT_DONE;
+    }
     if (o->input_count == 0) {
         help_overview(stdout);
         return EXIT_DONE;

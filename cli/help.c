@@ -20,11 +20,10 @@ static const char *paragraph(FILE *to, const char *text, int indent, int column)
     return *text ? text + 1 : text;
 }
 
-/* Names that come from ffmpeg have one dash there. */
-static const char *dashes(const option_row *row) { return row->id >= OPT_FILM ? "-" : "--"; }
+const char *option_dashes(const option_row *row) { return row->id >= OPT_FILM ? "-" : "--"; }
 
 static void option_line(FILE *to, const option_row *row) {
-    int column = row->id < 256 ? fprintf(to, "  -%c, --%s", row->id, row->name) : fprintf(to, "      %s%s", dashes(row), row->name);
+    int column = row->id < 256 ? fprintf(to, "  -%c, --%s", row->id, row->name) : fprintf(to, "      %s%s", option_dashes(row), row->name);
     if (row->argument) column += fprintf(to, " %s", row->argument);
     if (column >= COLUMN) {
         fputc('\n', to);
@@ -73,7 +72,7 @@ static void roff_text(FILE *to, const char *text) { roff(to, text, strlen(text))
 static void man_option(FILE *to, const option_row *row) {
     fputs(".TP\n\\fB", to);
     if (row->id < 256) fprintf(to, "\\-%c\\fR, \\fB", row->id);
-    roff_text(to, dashes(row));
+    roff_text(to, option_dashes(row));
     roff_text(to, row->name);
     fputs("\\fR", to);
     if (row->argument) fprintf(to, " \\fI%s\\fR", row->argument);

@@ -114,6 +114,8 @@ image_format image_format_of(const char *name) {
     return FORMAT_NONE;
 }
 
+const char *image_format_name(uint32_t i) { return i < FORMAT_COUNT ? formats[i].name : NULL; }
+
 image_format image_format_of_path(const char *path) {
     const char *dot = strrchr(path, '.');
     return dot && !strchr(dot, '/') ? image_format_of(dot + 1) : FORMAT_NONE;

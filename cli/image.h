@@ -109,6 +109,7 @@ struct image_writer {
 bool image_format_moves(image_format f);
 
 image_format image_format_of(const char *name);          /* "png"; FORMAT_NONE where unknown */
+const char *image_format_name(uint32_t i);   /* one by one; NULL past the last */
 image_format image_format_of_path(const char *path);     /* by extension */
 const char *image_format_extension(image_format f);
 

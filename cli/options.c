@@ -13,7 +13,7 @@ enum {
 };
 enum {
     OPT_TUNE = 256, OPT_LOSSLESS, OPT_TARGET_SIZE, OPT_TARGET_PSNR, OPT_FORMAT, OPT_PNG_LEVEL, OPT_STRIP, OPT_STORED, OPT_PARTIAL, OPT_NO_VERIFY, OPT_PIXEL_HASH, OPT_TILE_SIZE,
-    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME, OPT_FPS, OPT_DEVICE, OPT_RD_CODECS,
+    OPT_MATRIX, OPT_MODEL, OPT_CPU, OPT_MAX_PIXELS, OPT_MEMORY, OPT_JSON, OPT_QUIET, OPT_MAN, OPT_SANDBOX, OPT_RESUME, OPT_FPS, OPT_DEVICE, OPT_COMPLETION, OPT_RD_CODECS,
     OPT_RD_EFFORTS, OPT_RD_QUALITIES, OPT_RD_METRICS
 };
 
@@ -76,6 +76,7 @@ const option_row option_table[] = {
     {OPT_FILM_COPY_TIMES, "copyts", NULL, T, "keep times as they are; default: they begin with 0"},
     {OPT_FILM_REPLACE, "y", NULL, T, "OUT is replaced where it exists: it always is"},
     {OPT_MAN, "man", NULL, H, "print the manual page in roff"},
+    {OPT_COMPLETION, "completion", "SHELL", H, "print the completion script for bash, zsh or fish"},
     {'h', "help", NULL, ~0u, "explain the command"},
 };
 const int option_count = sizeof option_table / sizeof *option_table;
@@ -234,12 +235,26 @@ static bool parse_name(const char *text, const char *const *names, unsigned *val
     return false;
 }
 
+static const char *const matrices[] = {"auto", "bt601", "bt709", NULL}, *const tunes[] = {"visual", "psnr", NULL},   /* as vqz_tune */
+    *const devices[] = {"cpu", "auto", "cuda", NULL};    /* as options.device */
+
+const char *option_word(int id, uint32_t i) {
+    switch (id) {
+    case OPT_TUNE: return tunes[i];
+    case OPT_MATRIX: return matrices[i];
+    case OPT_DEVICE: return devices[i];
+    case OPT_CPU: return vqz_cpu_name(i);
+    case OPT_FORMAT: return image_format_name(i);
+    case OPT_COMPLETION: return completion_shells[i];
+    default: return NULL;
+    }
+}
+
 static bool parse_device(const char *text, options *o) {
-    static const char *const names[] = {"cpu", "auto", "cuda", NULL};    /* as options.device */
     unsigned which = DEVICE_CUDA;
     long number = 0;
     o->gpu = VQZ_DEVICE_ALL;
-    if (!parse_name(text, names, &which)) {
+    if (!parse_name(text, devices, &which)) {
         if (strncmp(text, "cuda:", 5) != 0 || !parse_int(text + 5, 0, 1000, &number)) return false;
         o->gpu = (uint32_t)number;
     }
@@ -259,7 +274,6 @@ static bool parse_cpu(const char *text, uint32_t *cpu) {
 
 /* Stores one option; returns NULL, or what was expected instead. */
 const char *option_apply(options *o, int id, const char *arg) {
-    static const char *const matrices[] = {"auto", "bt601", "bt709", NULL}, *const tunes[] = {"visual", "psnr", NULL};   /* as vqz_tune */
     vqz_settings *s = &o->config.settings;
     double real;
     long whole;
@@ -337,6 +351,10 @@ const char *option_apply(options *o, int id, const char *arg) {
         if (!parse_device(arg, o)) return "auto, cpu, cuda or cuda:N";
         break;
     case OPT_MAN: o->man = true; break;
+    case OPT_COMPLETION:
+        if (!parse_name(arg, completion_shells, &which)) return "bash, zsh or fish";
+        o->completion = (int)which + 1;
+        break;
     case OPT_RD_CODECS: o->codecs = arg; break;
     case OPT_RD_EFFORTS: o->efforts = arg; break;
     case OPT_RD_METRICS: o->metrics = arg; break;

@@ -33,6 +33,7 @@ typedef struct options {
     bool strip, force, resume, json, stored_orientation, quiet, verbose, man, sandbox;
     char **inputs;
     int input_count;
+    int completion;              /* index of a shell, and 1 */
     /* folders */
     uint32_t jobs;               /* files at a time; 0: not given */
     filter filters[64];
@@ -79,6 +80,8 @@ enum { OPT_FILM = 1000, OPT_FILM_FORMAT = OPT_FILM, OPT_FILM_CODEC, OPT_FILM_FIL
        OPT_FILM_PIXELS, OPT_FILM_NO_SOUND, OPT_FILM_NO_SUBTITLES, OPT_FILM_COPY_TIMES, OPT_FILM_REPLACE };
 const option_row *option_find(command_id c, const char *name);
 const char *option_apply(options *o, int id, const char *arg);
+/* The words that an option takes, one by one; NULL past the last one, and for options that take something else. */
+const char *option_word(int id, uint32_t i);
 /* Index in commands, or -1. */
 int command_find(const char *name);
 /* "12k" -> 12000, "1Mi" -> 1048576; false for anything else. */
@@ -88,4 +91,10 @@ bool parse_bytes(const char *text, uint64_t *value);
 void help_overview(FILE *to);
 void help_command(FILE *to, command_id c);
 void help_man(FILE *to);
+/* Names from ffmpeg have one dash there: "-" or "--". */
+const char *option_dashes(const option_row *row);
+
+/* completion.c: a script that completes command lines of vqz, for one of these shells */
+extern const char *const completion_shells[];
+void completion_print(FILE *to, int shell);
 #endif

@@ -12,9 +12,18 @@ if(TARGET vqz_transcode)
 endif()
 if(TARGET vqz_cli)
   install(TARGETS vqz_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  if(NOT CMAKE_CROSSCOMPILING)   # the program writes its own manual page
-    add_custom_command(TARGET vqz_cli POST_BUILD COMMAND vqz_cli help --man > vqz.1 VERBATIM)
+  if(NOT CMAKE_CROSSCOMPILING)   # the program writes its own manual page and completions
+    set(completions ${CMAKE_CURRENT_BINARY_DIR}/completions)
+    file(MAKE_DIRECTORY ${completions})
+    add_custom_command(TARGET vqz_cli POST_BUILD VERBATIM
+      COMMAND vqz_cli help --man > vqz.1
+      COMMAND vqz_cli help --completion bash > completions/vqz
+      COMMAND vqz_cli help --completion zsh > completions/_vqz
+      COMMAND vqz_cli help --completion fish > completions/vqz.fish)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vqz.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${completions}/vqz DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    install(FILES ${completions}/_vqz DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+    install(FILES ${completions}/vqz.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
   endif()
 endif()
 

@@ -18,7 +18,7 @@ for group in "$@"; do
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
     test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libswscale-dev) ;;
     static) wanted+=(clang-tidy cppcheck) ;;
-    full) wanted+=(python3 clang libclang-rt-14-dev llvm) ;;
+    full) wanted+=(python3 clang libclang-rt-14-dev llvm zsh fish) ;;
     python) wanted+=(python3 python3-dev python3-venv ca-certificates) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     ffmpeg) wanted+=(dpkg-dev make xz-utils zlib1g-dev python3 ffmpeg) ;;
