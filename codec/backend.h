@@ -52,8 +52,10 @@ typedef struct vqz_backend {
     vqz_status (*decode_start)(void *lane, void *model, const vqz_backend_frame *frame, vqz_layout layout, const vqz_backend_payload *payload, bool verify, vqz_error *e);
     /* samples: the frame in its layout, without gaps; alpha is left as it is. NULL: the samples stay in the device's memory, for the benchmark. */
     vqz_status (*decode_finish)(void *lane, uint8_t *samples, vqz_error *e);
-    /* rgb: the frame without gaps; order: [frame->tiles]; correct: as vqz_analysis_correct. All arguments must stay until encode_finish. */
-    vqz_status (*encode_start)(void *lane, void *model, const vqz_backend_frame *frame, const uint8_t *rgb, const vqz_backend_order *order, bool correct, vqz_error *e);
+    /* rgb: the frame without gaps; layout: the file's, of gray ones one sample of three is sent; order: [frame->tiles]; correct: as vqz_analysis_correct. All arguments
+     * must stay until encode_finish. */
+    vqz_status (*encode_start)(void *lane, void *model, const vqz_backend_frame *frame, const uint8_t *rgb, vqz_layout layout, const vqz_backend_order *order,
+                               bool correct, vqz_error *e);
     /* payload: [frame->tiles], filled; they live until something else is done with the lane. */
     vqz_status (*encode_finish)(void *lane, vqz_backend_payload *payload, vqz_error *e);
 } vqz_backend;

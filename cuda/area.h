@@ -9,9 +9,9 @@ typedef struct vqz_cu_area {
     uint32_t x, y, w, h;                     /* what networks run over, in positions of the picture: the tile and a ring, cut off at the borders */
     uint32_t tile_x, tile_y, tile_w, tile_h; /* the tile in it */
     uint32_t width, height;                  /* of the picture in pixels */
-    uint32_t layout;                         /* samples of a pixel; RGB for analysis */
-    uint32_t row, alpha_row;                 /* bytes */
-    uint8_t *samples, *alpha;                /* the picture's first ones; alpha: NULL where the layout has none */
+    uint32_t layout;                         /* samples of a pixel; gray or RGB for analysis */
+    uint32_t row;                            /* bytes */
+    uint8_t *samples;                        /* the picture's first */
 } vqz_cu_area;
 
 typedef struct vqz_cu_pixels {
@@ -19,11 +19,4 @@ typedef struct vqz_cu_pixels {
     uint32_t areas, latent_stride;
     const vqz_cu_view *first, *second, *third;           /* see each kernel */
 } vqz_cu_pixels;
-
-/* Rows of a picture, for both directions of colour. */
-typedef struct vqz_cu_rows {
-    const uint8_t *from;
-    uint8_t *rgb, *alpha;
-    uint32_t width, height, layout, from_row;
-} vqz_cu_rows;
 #endif

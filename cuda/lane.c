@@ -97,15 +97,19 @@ void vqz_cu_lane_close(vqz_cu_lane *l) {
 
 /* ---- transfers: while one buffer is on its way, the other is filled or emptied ---------------------- */
 
-static vqz_status send(vqz_cu_lane *l, uint8_t *to, const uint8_t *from, size_t bytes, vqz_error *e) {
+/* Every step-th byte of `from`. */
+static vqz_status send(vqz_cu_lane *l, uint8_t *to, const uint8_t *from, size_t step, size_t bytes, vqz_error *e) {
     for (unsigned i = 0; bytes; i ^= 1) {
         const size_t n = bytes < STAGE ? bytes : STAGE;
         VQZ_TRY(vqz_cu_check(vqz_cu_mark_wait(l->mark[i]), "pixels", e));
-        memcpy(l->stage[i].p, from, n);
-        VQZ_TRY(vqz_cu_check(vqz_cu_upload(to, l->stage[i].p, n, l->queue), "pixels", e));
+        uint8_t *stage = l->stage[i].p;
+        if (step == 1) memcpy(stage, from, n);
+        else
+            for (size_t k = 0; k < n; k++) stage[k] = from[k * step];
+        VQZ_TRY(vqz_cu_check(vqz_cu_upload(to, stage, n, l->queue), "pixels", e));
         VQZ_TRY(vqz_cu_check(vqz_cu_mark(l->mark[i], l->queue), "pixels", e));
         to += n;
-        from += n;
+        from += n * step;
         bytes -= n;
     }
     return VQZ_OK;
@@ -289,11 +293,13 @@ static vqz_status finish_group(vqz_cu_lane *l, uint32_t first, vqz_error *e) {
     return vqz_cu_encode_finish(l->made.prior, l->coded + first, l->coded_size + first, l->queue, e);
 }
 
-vqz_status vqz_cu_lane_encode(vqz_cu_lane *l, const vqz_cu_loaded *m, const vqz_backend_frame *f, const uint8_t *rgb, const vqz_backend_order *order, bool correct,
-                              vqz_error *e) {
+vqz_status vqz_cu_lane_encode(vqz_cu_lane *l, const vqz_cu_loaded *m, const vqz_backend_frame *f, const uint8_t *rgb, unsigned layout, const vqz_backend_order *order,
+                              bool correct, vqz_error *e) {
+    const bool gray = layout < VQZ_RGB;
+    const size_t samples = gray ? 1 : 3;
     VQZ_TRY(check_use(l, e));
-    VQZ_TRY(take_frame(l, m, correct ? VQZ_CU_CORRECTED : VQZ_CU_ANALYSIS, VQZ_RGB, f, NULL, e));
-    VQZ_TRY(send(l, l->samples.p, rgb, (size_t)f->width * f->height * 3, e));
+    VQZ_TRY(take_frame(l, m, correct ? VQZ_CU_CORRECTED : VQZ_CU_ANALYSIS, gray ? VQZ_GRAY : VQZ_RGB, f, NULL, e));
+    VQZ_TRY(send(l, l->samples.p, rgb, gray ? 3 : 1, (size_t)f->width * f->height * samples, e));
     for (uint32_t first = 0, n; first < f->tiles; first += n) {
         n = group_tiles(f, first);
         VQZ_TRY(make_workshop(l, first, n, true, true, e));

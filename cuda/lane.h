@@ -24,7 +24,7 @@ void vqz_cu_lane_close(vqz_cu_lane *lane);
 vqz_status vqz_cu_lane_decode(vqz_cu_lane *l, const vqz_cu_loaded *m, const vqz_backend_frame *f, unsigned layout, const vqz_backend_payload *payload, bool verify,
                               vqz_error *e);
 vqz_status vqz_cu_lane_samples(vqz_cu_lane *l, uint8_t *samples, vqz_error *e);
-vqz_status vqz_cu_lane_encode(vqz_cu_lane *l, const vqz_cu_loaded *m, const vqz_backend_frame *f, const uint8_t *rgb, const vqz_backend_order *order, bool correct,
-                              vqz_error *e);
+vqz_status vqz_cu_lane_encode(vqz_cu_lane *l, const vqz_cu_loaded *m, const vqz_backend_frame *f, const uint8_t *rgb, unsigned layout, const vqz_backend_order *order,
+                              bool correct, vqz_error *e);
 vqz_status vqz_cu_lane_payloads(vqz_cu_lane *l, vqz_backend_payload *payload, vqz_error *e);
 #endif

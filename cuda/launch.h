@@ -35,7 +35,6 @@ int vqz_cu_drop_pass(const vqz_cu_pass *p, uint32_t positions, void *stream);
 int vqz_cu_encode_end(const vqz_cu_finish *p, void *stream);
 
 /* Pixels; positions: of the largest area. */
-int vqz_cu_rows_in(const vqz_cu_rows *p, void *stream);
 int vqz_cu_pixels_in(const vqz_cu_pixels *p, uint32_t positions, void *stream);
 int vqz_cu_take_latents(const vqz_cu_pixels *p, uint32_t positions, void *stream);
 int vqz_cu_give_latents(const vqz_cu_pixels *p, uint32_t positions, void *stream);

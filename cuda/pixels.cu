@@ -12,17 +12,7 @@ VQZ_DEVICE int16_t *at(const vqz_cu_view &v, uint32_t y, uint32_t x) { return st
 VQZ_DEVICE uint32_t two(int32_t low, int32_t high) { return vqz_bytes(static_cast<uint32_t>(low), static_cast<uint32_t>(high), 0x5410); }
 }
 
-/* Rows of any layout -> RGB and alpha. A thread for a pixel. Colour under transparent pixels stays as it is. */
-VQZ_KERNEL(THREADS) void vqz_rows_in(const vqz_cu_rows p) {
-    const uint32_t i = number(), y = i / p.width, x = i - y * p.width;
-    if (y >= p.height) return;
-    const uint8_t *from = p.from + static_cast<size_t>(y) * p.from_row + static_cast<size_t>(x) * p.layout;
-    uint8_t *to = p.rgb + (static_cast<size_t>(y) * p.width + x) * 3;
-    for (unsigned c = 0; c < 3; c++) to[c] = from[p.layout < 3 ? 0 : c];
-    if (p.alpha && p.layout % 2 == 0) p.alpha[static_cast<size_t>(y) * p.width + x] = from[p.layout - 1];
-}
-
-/* Pixels of an area -> first: blocks of 768 (s16), second: cells of 12 (s8). A thread for 2 x 2 pixels. Beyond the picture its last ones go on. */
+/* Pixels of an area -> first: blocks of 768 (s16), second: cells of 12 (s8). Gray is each of three colours. A thread for 2 x 2 pixels. Beyond the picture its last ones go on. */
 VQZ_KERNEL(THREADS) void vqz_pixels_in(const vqz_cu_pixels p) {
     const vqz_cu_area &a = p.area[vqz_block_z()];
     const uint32_t cells = a.w * (STEP / 2), i = number(), cy = i / cells, cx = i - cy * cells;
@@ -33,8 +23,8 @@ VQZ_KERNEL(THREADS) void vqz_pixels_in(const vqz_cu_pixels p) {
         VQZ_UNROLL
         for (unsigned dx = 0; dx < 2; dx++) {
             const uint32_t py = a.y * STEP + cy * 2 + dy, px = a.x * STEP + cx * 2 + dx;
-            const uint8_t *from = a.samples + static_cast<size_t>(py < a.height ? py : a.height - 1) * a.row + static_cast<size_t>(px < a.width ? px : a.width - 1) * 3;
-            for (unsigned c = 0; c < 3; c++) pixel[dy][dx][c] = from[c];
+            const uint8_t *from = a.samples + static_cast<size_t>(py < a.height ? py : a.height - 1) * a.row + static_cast<size_t>(px < a.width ? px : a.width - 1) * a.layout;
+            for (unsigned c = 0; c < 3; c++) pixel[dy][dx][c] = from[a.layout < 3 ? 0 : c];
         }
     const vqz_cu_view &cell = p.second[vqz_block_z()];
     uint8_t *to = static_cast<uint8_t *>(cell.data) + (static_cast<size_t>(cy) * cell.w + cx) * cell.stride;
@@ -97,7 +87,7 @@ VQZ_KERNEL(THREADS) void vqz_correct(const vqz_cu_pixels p) {
     vqz_store(v, two(vqz_corrected(v[0], d[0], nothing[0]), vqz_corrected(v[1], d[1], nothing[1])));
 }
 
-/* The tile's part of first (synthesised samples of the area) -> the picture, in its layout. A thread for a pixel. */
+/* The tile's part of first (synthesised samples of the area) -> the picture, in its layout; alpha stays. A thread for a pixel. */
 VQZ_KERNEL(THREADS) void vqz_pixels_out(const vqz_cu_pixels p) {
     const vqz_cu_area &a = p.area[vqz_block_z()];
     const uint32_t i = number(), w = a.tile_w * STEP, y = i / w, x = i - y * w;
@@ -113,10 +103,8 @@ VQZ_KERNEL(THREADS) void vqz_pixels_out(const vqz_cu_pixels p) {
         to[1] = g;
         to[2] = b;
     }
-    if (a.alpha) to[a.layout - 1] = a.alpha[static_cast<size_t>(py) * a.alpha_row + px];
 }
 
-int vqz_cu_rows_in(const vqz_cu_rows *p, void *stream) { return VQZ_LAUNCH(vqz_rows_in, blocks(static_cast<uint64_t>(p->width) * p->height), 1, 1, THREADS, stream, *p); }
 int vqz_cu_pixels_in(const vqz_cu_pixels *p, uint32_t positions, void *stream) {
     return VQZ_LAUNCH(vqz_pixels_in, blocks(static_cast<uint64_t>(positions) * (STEP * STEP / 4)), 1, p->areas, THREADS, stream, *p);
 }

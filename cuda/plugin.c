@@ -90,8 +90,9 @@ static vqz_status decode_start(void *lane, void *model, const vqz_backend_frame 
 
 static vqz_status decode_finish(void *lane, uint8_t *samples, vqz_error *e) { return vqz_cu_lane_samples(lane, samples, e); }
 
-static vqz_status encode_start(void *lane, void *model, const vqz_backend_frame *f, const uint8_t *rgb, const vqz_backend_order *order, bool correct, vqz_error *e) {
-    return vqz_cu_lane_encode(lane, model, f, rgb, order, correct, e);
+static vqz_status encode_start(void *lane, void *model, const vqz_backend_frame *f, const uint8_t *rgb, vqz_layout layout, const vqz_backend_order *order, bool correct,
+                               vqz_error *e) {
+    return vqz_cu_lane_encode(lane, model, f, rgb, layout, order, correct, e);
 }
 
 static vqz_status encode_finish(void *lane, vqz_backend_payload *payload, vqz_error *e) { return vqz_cu_lane_payloads(lane, payload, e); }

@@ -39,7 +39,7 @@ static void *encode(void *arg) {
     if (!made) exit(1);
     must(b->table->lane_open(&lane, b->device, &e), &e);
     for (unsigned i = 0; i < b->times; i++) {
-        must(b->table->encode_start(lane, b->model, &b->frame, b->p->rgb, b->order, true, &e), &e);
+        must(b->table->encode_start(lane, b->model, &b->frame, b->p->rgb, VQZ_RGB, b->order, true, &e), &e);
         must(b->table->encode_finish(lane, made, &e), &e);
     }
     b->table->lane_close(lane);
@@ -62,7 +62,7 @@ static void *make_payloads(bench *b) {
     vqz_error e = {.text = ""};
     void *lane;
     must(b->table->lane_open(&lane, b->device, &e), &e);
-    must(b->table->encode_start(lane, b->model, &b->frame, b->p->rgb, b->order, true, &e), &e);
+    must(b->table->encode_start(lane, b->model, &b->frame, b->p->rgb, VQZ_RGB, b->order, true, &e), &e);
     must(b->table->encode_finish(lane, b->payload, &e), &e);
     return lane;
 }

@@ -60,8 +60,8 @@ static picture read_ppm(const char *name) {
 
 /* ---- through the public interface ---------------------------------------------------------------- */
 
-/* Returns the size; *file, malloc'ed, where it is wanted. */
-static size_t encode(const picture *p, vqz_device *d, uint8_t **file) {
+/* threads 0: all. Returns the size; *file, malloc'ed, where it is wanted. */
+static size_t encode(const picture *p, vqz_device *d, uint32_t threads, uint8_t **file) {
     const vqz_image_info info = {.width = p->width, .height = p->height, .layout = VQZ_RGB};
     vqz_settings s;
     vqz_encoder *enc;
@@ -71,7 +71,7 @@ static size_t encode(const picture *p, vqz_device *d, uint8_t **file) {
     vqz_status status;
     vqz_settings_init(&s);
     s.device = d;
-    if (d) s.threads = 1;
+    s.threads = threads;
     must(vqz_encoder_open(&enc, &s, NULL, &e), &e);
     must(vqz_encoder_begin(enc, &info), vqz_encoder_error(enc));
     must(vqz_encoder_send_rows(enc, p->rgb, (ptrdiff_t)p->width * 3, p->height), vqz_encoder_error(enc));
@@ -89,7 +89,7 @@ static size_t encode(const picture *p, vqz_device *d, uint8_t **file) {
 }
 
 /* To RGB in the host's memory; compares it where `rgb` is given, else fills it. */
-static void decode(const picture *p, vqz_device *d, uint8_t **rgb, bool compare) {
+static void decode(const picture *p, vqz_device *d, uint32_t threads, uint8_t **rgb, bool compare) {
     vqz_settings s;
     vqz_decoder *dec;
     vqz_error e = {.text = ""};
@@ -97,7 +97,7 @@ static void decode(const picture *p, vqz_device *d, uint8_t **rgb, bool compare)
     vqz_status status;
     vqz_settings_init(&s);
     s.device = d;
-    if (d) s.threads = 1;
+    s.threads = threads;
     must(vqz_decoder_open(&dec, &s, &e), &e);
     must(vqz_decoder_send(dec, p->file, p->size), vqz_decoder_error(dec));
     must(vqz_decoder_flush(dec), vqz_decoder_error(dec));
@@ -115,10 +115,10 @@ static void decode(const picture *p, vqz_device *d, uint8_t **rgb, bool compare)
 
 static void compare(picture *p, vqz_device *d) {
     uint8_t *file = NULL, *rgb = NULL;
-    p->size = encode(p, NULL, &p->file);
-    if (encode(p, d, &file) != p->size || !file || !p->file || memcmp(file, p->file, p->size) != 0) give_up("the GPU's file is not the processor's", p->name);
-    decode(p, NULL, &rgb, false);
-    decode(p, d, &rgb, true);
+    p->size = encode(p, NULL, 0, &p->file);
+    if (encode(p, d, 0, &file) != p->size || !file || !p->file || memcmp(file, p->file, p->size) != 0) give_up("the GPU's file is not the processor's", p->name);
+    decode(p, NULL, 0, &rgb, false);
+    decode(p, d, 0, &rgb, true);
     free(file);
     free(rgb);
 }
@@ -136,8 +136,8 @@ static void latency(const picture *p, vqz_device *d) {
     for (unsigned i = 0; i < rounds; i++)
         for (int k = 0; k < 2; k++) {
             const double begun = seconds();
-            if (k) encode(p, d, NULL);
-            else decode(p, d, NULL, false);
+            if (k) encode(p, d, 0, NULL);
+            else decode(p, d, 0, NULL, false);
             took[k][i] = (seconds() - begun) * 1e3;
         }
     for (int k = 0; k < 2; k++) qsort(took[k], rounds, sizeof **took, by_size);
@@ -154,8 +154,8 @@ typedef struct crowd {
 static void *work(void *arg) {
     const crowd *c = arg;
     for (unsigned i = 0; i < c->pictures; i++)
-        if (c->encodes) encode(c->p, c->d, NULL);
-        else decode(c->p, c->d, NULL, false);
+        if (c->encodes) encode(c->p, c->d, 1, NULL);
+        else decode(c->p, c->d, 1, NULL, false);
     return NULL;
 }
 

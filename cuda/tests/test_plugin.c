@@ -113,7 +113,8 @@ static void test_same(void **state) {
         {40, 17, VQZ_RGB, 75, 0, 0, false, 4, VQZ_TUNE_VISUAL, false}, {33, 20, VQZ_RGBA, 40, 0, 0, false, 3, VQZ_TUNE_PSNR, false}, {30, 20, VQZ_GRAY, 85, 0, 1, false, 4, VQZ_TUNE_VISUAL, false},
         {64, 16, VQZ_RGB, 92, 0, 1, true, 4, VQZ_TUNE_VISUAL, false}, {16, 195, VQZ_GRAYA, 60, 128, 0, false, 4, VQZ_TUNE_VISUAL, false}, {200, 16, VQZ_RGB, 30, 128, 0, true, 4, VQZ_TUNE_VISUAL, false},
         {1, 1, VQZ_RGB, 50, 0, 0, false, 4, VQZ_TUNE_VISUAL, false}, {48, 32, VQZ_RGB, 60, 0, 0, false, 4, VQZ_TUNE_VISUAL, true},
-        {150, 20, VQZ_RGB, 90, 128, 1, false, 4, VQZ_TUNE_VISUAL, true}};
+        {150, 20, VQZ_RGB, 90, 128, 1, false, 4, VQZ_TUNE_VISUAL, true},
+        {160, 24, VQZ_RGBA, 97, 128, 1, true, 4, VQZ_TUNE_VISUAL, false}};        /* steps, alpha, residuals, pixels as they are, several tiles */
     (void)state;
     vqz_device *d = open_fake(VQZ_DEVICE_CUDA, NULL, NULL);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -384,6 +385,51 @@ static bytes make_film(vqz_settings s, vqz_device *d, const vqz_image_info *info
     return film;
 }
 
+/* All four frames of a film. */
+static uint8_t *show_film(vqz_settings s, vqz_device *d, bytes film, size_t frame) {
+    uint8_t *all = malloc(4 * frame);
+    vqz_decoder *dec;
+    vqz_error e = {0};
+    vqz_frame f;
+    vqz_band b;
+    s.device = d;
+    assert_non_null(all);
+    assert_int_equal(vqz_decoder_open(&dec, &s, &e), VQZ_OK);
+    assert_int_equal(vqz_decoder_send(dec, film.data, film.size), VQZ_OK);
+    assert_int_equal(vqz_decoder_flush(dec), VQZ_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(vqz_decoder_next_frame(dec, &f), VQZ_OK);
+        assert_int_equal(vqz_decoder_receive(dec, &b), VQZ_OK);
+        memcpy(all + i * frame, b.pixels, frame);
+        assert_int_equal(vqz_decoder_receive(dec, &b), VQZ_END);
+    }
+    vqz_decoder_close(dec);
+    return all;
+}
+
+/* Frames that refer to others are the processor's; those between which they stand, the device's. */
+static void test_inter(void **state) {
+    (void)state;
+    picture p = make(32, 16, VQZ_RGB, 60, false), q = make(32, 16, VQZ_RGB, 60, true);
+    uint8_t *const samples[2] = {p.samples, q.samples};
+    vqz_settings s = p.settings;
+    s.key_interval = 3;
+    s.scene_cut = 0;
+    vqz_device *d = open_fake(VQZ_DEVICE_CUDA, NULL, NULL);
+    const bytes want = make_film(s, NULL, &p.info, samples), got = make_film(s, d, &p.info, samples);
+    assert_int_equal(got.size, want.size);
+    assert_memory_equal(got.data, want.data, want.size);
+    uint8_t *one = show_film(s, NULL, want, size_of(&p)), *two = show_film(s, d, want, size_of(&p));
+    assert_memory_equal(one, two, 4 * size_of(&p));
+    vqz_device_unref(d);
+    free(one);
+    free(two);
+    free(want.data);
+    free(got.data);
+    drop(&p);
+    drop(&q);
+}
+
 static void test_film(void **state) {
     (void)state;
     picture p = make(32, 16, VQZ_RGB, 60, false), q = make(32, 16, VQZ_RGB, 60, true);
@@ -423,6 +469,6 @@ static void test_film(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_opening), cmocka_unit_test(test_sums), cmocka_unit_test(test_same), cmocka_unit_test(test_used), cmocka_unit_test(test_faults),
                                        cmocka_unit_test(test_crowd),
-                                       cmocka_unit_test(test_damaged), cmocka_unit_test(test_film)};
+                                       cmocka_unit_test(test_damaged), cmocka_unit_test(test_film), cmocka_unit_test(test_inter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
