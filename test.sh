@@ -2,7 +2,7 @@
 # test.sh [--full]   Installs what is needed, builds with tests as Release (build/) and with AddressSanitizer and
 # UndefinedBehaviorSanitizer (build-asan/), runs all tests in both, static checks (tools/static.sh), and the tests of
 # the Python package (python/test.sh; skipped where Python's registry is out of reach).
-# --full adds a clang build, every allocation of the program failing once (tests/test_faults.sh), compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), FFmpeg 5.1 built with libvqz, shares of a folder on Slurm, Open MPI, GNU parallel and Dask, the sample photos through quickstart.sh and,
+# --full adds a clang build, every allocation of the program failing once (tests/test_faults.sh), compilers and levels of optimisation (tools/matrix.sh), a little fuzzing, cross builds for 64-bit ARM, s390x (big-endian) and i386 (32 bits), FFmpeg 5.1 built with libvqz, shares of a folder on Slurm, Open MPI, GNU parallel and Dask, Debian packages in a bare system, completions in zsh and fish, the sample photos through quickstart.sh and,
 # where ../shared/kodak exists, the rate on Kodak; what passes is noted in docs/verified.tsv (tools/verified.sh).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
@@ -91,6 +91,8 @@ if [ $full = 1 ]; then
     must "packages for clusters" tools/install-packages.sh cluster
     slow cluster "$program examples/dask_folder.py examples/dask-requirements.txt python tools/test-cluster.sh" one "shares on Slurm, Open MPI, GNU parallel and Dask" tools/test-cluster.sh build/vqz
     for shell in zsh fish; do one "completions in $shell" python3 tests/completions.py $shell build/vqz; done
+    must "packages for .deb" tools/install-packages.sh deb
+    slow deb "$program tools/bare-check.sh tools/test-deb.sh" one ".deb in a bare Debian" tools/test-deb.sh
     slow quickstart "$program quickstart.sh samples" one "quickstart" ./quickstart.sh
     [ ! -d ../shared/kodak ] || slow kodak-rate "$program bench" one "rate on Kodak" kodak
 fi

@@ -8,7 +8,9 @@ install(FILES include/vqz/vqz.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vqz)
 install(FILES data/vqz.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/mime/packages)   # then: update-mime-database
 install(FILES data/vqz.magic DESTINATION ${CMAKE_INSTALL_DATADIR}/vqz)           # file(1) reads one compiled list; this is for `file -m`
 if(TARGET vqz_transcode)
-  install(TARGETS vqz_transcode RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})   # `vqz transcode` looks for it beside vqz
+  install(TARGETS vqz_transcode RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT transcode)   # `vqz transcode` looks for it beside vqz
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/vqz-transcode.1 ".so man1/vqz.1\n")
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vqz-transcode.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT transcode)
 endif()
 if(TARGET vqz_cli)
   install(TARGETS vqz_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -22,7 +24,11 @@ if(TARGET vqz_cli)
       COMMAND vqz_cli help --completion fish > completions/vqz.fish)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vqz.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
     install(FILES ${completions}/vqz DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
-    install(FILES ${completions}/_vqz DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+    set(zsh site-functions)
+    if(EXISTS /etc/debian_version AND CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+      set(zsh vendor-completions)
+    endif()
+    install(FILES ${completions}/_vqz DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${zsh})
     install(FILES ${completions}/vqz.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
   endif()
 endif()

@@ -1,13 +1,19 @@
 #!/bin/bash
-# bare-check.sh [--keep] [COMMAND...]   Runs quickstart.sh and test.sh (or the given commands) from a clean clone of HEAD
+# bare-check.sh [--keep] [--with FILE]... [COMMAND...]   Runs quickstart.sh and test.sh (or the given commands) from a clean clone of HEAD
 # in a minimal Debian 12 with nothing else installed. Needs root, debootstrap and git. The package sources, certificates
-# and pip settings of this machine are used inside. --keep leaves the system in place (its folder is printed).
+# and pip settings of this machine are used inside. --keep leaves the system in place (its folder is printed). FILEs
+# are copied to /with in it.
 set -euo pipefail
 keep=0
 if [ "${1:-}" = --keep ]; then
     keep=1
     shift
 fi
+with=()
+while [ "${1:-}" = --with ]; do
+    with+=("$(realpath "$2")")
+    shift 2
+done
 if [ $# -eq 0 ]; then set -- ./quickstart.sh ./test.sh; fi
 [ "$(id -u)" -eq 0 ] || { echo "bare-check.sh: needs root" >&2; exit 1; }
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -53,6 +59,8 @@ for place in proc dev dev/pts; do
     mount --bind "/$place" "$bare/$place"
     mounts+=("$bare/$place")
 done
+mkdir "$bare/with"
+[ ${#with[@]} -eq 0 ] || cp "${with[@]}" "$bare/with/"
 git clone --quiet --no-hardlinks "$root" "$bare/vqz"
 echo "== minimal system with $(chroot "$bare" dpkg-query -W | wc -l) packages: $((SECONDS - start)) s"
 

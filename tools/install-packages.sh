@@ -9,6 +9,7 @@
 #   arm64  cross compiler, libraries and qemu-user for tools/test-arm64.sh
 #   ffmpeg  for tools/test-ffmpeg.sh
 #   cluster  for tools/test-cluster.sh: Slurm, Open MPI, GNU parallel (Dask: python)
+#   deb  for tools/test-deb.sh
 #   s390x, i386  cross compilers, and qemu-user for the first, for tools/test-arch.sh
 set -euo pipefail
 wanted=()
@@ -25,6 +26,7 @@ for group in "$@"; do
     bench) wanted+=(python3 python3-venv ca-certificates libjpeg-turbo-progs libjxl-tools libjxl-devtools webp netpbm libavif-bin libopenjp2-tools optipng fonts-dejavu-core) ;;
     arm64) wanted+=(gcc-aarch64-linux-gnu qemu-user libc6-dev:arm64 libpng-dev:arm64 libjpeg62-turbo-dev:arm64 libzstd-dev:arm64 libxxhash-dev:arm64 libcmocka-dev:arm64) ;;
     cluster) wanted+=(slurmctld slurmd slurm-client munge parallel openmpi-bin procps) ;;
+    deb) wanted+=(dpkg-dev lintian man-db debootstrap git) ;;
     s390x) wanted+=(gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user) ;;
     i386) wanted+=(gcc-i686-linux-gnu libc6-dev-i386-cross) ;;
     *) echo "install-packages.sh: no group '$group'" >&2; exit 2 ;;
