@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 const double rd_sizes[RD_SIZES] = {0.25, 0.75};
-enum { TRIES = 6 };
+enum { TRIES = 7 };
 static const double CLOSE = 0.02;        /* near enough, as a logarithm */
 
 size_t rd_crop_pictures(const rd_plan *p, size_t chosen[RD_CROP_PICTURES]) {
@@ -67,7 +67,8 @@ static vqz_status save_cut(const rd_bench *b, const image *im, const rd_curve *c
 }
 
 /* ---- the search ---- */
-typedef struct end { bool known; double quality, off; } end;     /* off: logarithm of bytes over the wanted ones */
+/* off: logarithm of bytes over the wanted ones; tried: its cut has been looked at */
+typedef struct end { bool known, tried; double quality, off; } end;
 
 static double off_by(const rd_picture *picture, uint64_t bytes, size_t size) {
     return log(8 * (double)bytes / ((double)picture->width * picture->height * rd_sizes[size]));
@@ -80,22 +81,29 @@ static void bracket(const rd_plan *p, const rd_picture *picture, const rd_curve 
         const rd_row *r = rd_row_of(p, picture, c, i);
         if (!r) continue;
         const double off = off_by(picture, r->bytes, size);
-        if (off <= 0) *low = (end){true, c->qualities[i], off};
-        else if (!high->known) *high = (end){true, c->qualities[i], off};
+        if (off <= 0) *low = (end){true, false, c->qualities[i], off};
+        else if (!high->known) *high = (end){true, false, c->qualities[i], off};
     }
     if (low->known && high->known && low->quality > high->quality) *high = (end){0};
 }
 
-/* The quality to try next; *last: there is nothing between the two. */
-static double choose(const rd_format *f, const end *low, const end *high, bool *last) {
-    const end *nearer = !high->known || (low->known && -low->off <= high->off) ? low : high;
-    *last = true;
-    if (!low->known || !high->known) return nearer->quality;
-    const double steps = fabs(rd_native(f, high->quality) - rd_native(f, low->quality)) / f->step;
-    if (steps < 1.5) return nearer->quality;
+/* The quality to try next; false: there is nothing better than what has been tried. *last: nothing will be. */
+static bool choose(const rd_format *f, const end *low, const end *high, double *quality, bool *last) {
+    const double least = 0, most = 100;
     *last = false;
-    const double share = high->off > low->off ? -low->off / (high->off - low->off) : 0.5, least = 1 / steps;
-    return low->quality + (high->quality - low->quality) * fmin(fmax(share, least), 1 - least);
+    *quality = low->known ? most : least;        /* beyond what has been measured */
+    if (!low->known && high->quality > least) return true;
+    if (!high->known && low->quality < most) return true;
+    const end *nearer = !high->known || (low->known && -low->off <= high->off) ? low : high;
+    const double steps = low->known && high->known ? fabs(rd_native(f, high->quality) - rd_native(f, low->quality)) / f->step : 0;
+    if (steps < 1.5) {
+        *last = true;
+        *quality = nearer->quality;
+        return !nearer->tried;
+    }
+    const double share = high->off > low->off ? -low->off / (high->off - low->off) : 0.5;
+    *quality = low->quality + (high->quality - low->quality) * fmin(fmax(share, 1 / steps), 1 - 1 / steps);
+    return true;
 }
 
 static vqz_status search(rd_bench *b, const rd_curve *c, size_t size, rd_row *best, image *cut, vqz_error *e) {
@@ -107,7 +115,8 @@ static vqz_status search(rd_bench *b, const rd_curve *c, size_t size, rd_row *be
     for (int i = 0; i < TRIES && !last && nearest > CLOSE && s == VQZ_OK; i++) {
         rd_row row = {0};
         image decoded;
-        const double q = choose(c->format, &low, &high, &last);
+        double q;
+        if (!choose(c->format, &low, &high, &q, &last)) break;
         s = rd_bench_measure(b, c, q, false, &row, &decoded, e);
         if (s != VQZ_OK) break;
         const double off = off_by(b->picture, row.bytes, size);
@@ -119,7 +128,7 @@ static vqz_status search(rd_bench *b, const rd_curve *c, size_t size, rd_row *be
         } else {
             image_free(&decoded);
         }
-        *(off <= 0 ? &low : &high) = (end){true, q, off};
+        *(off <= 0 ? &low : &high) = (end){true, true, q, off};
     }
     return s;
 }

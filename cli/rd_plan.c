@@ -113,17 +113,26 @@ static int add_curve(rd_plan *p, const rd_format *f, const char *effort) {
     return EXIT_DONE;
 }
 
+static bool check_efforts(const options *o) {
+    const char *list = o->efforts ? o->efforts : "4";
+    char effort[4];
+    int got;
+    size_t n = 0;
+    for (; (got = next_word(&list, effort, sizeof effort)) == 1 && effort[0] >= '0' && effort[0] <= '9' && !effort[1]; n++) {}
+    if (!got && n) return true;
+    usage("efforts", o->efforts, "expected a list of whole numbers from 0 to 9, as in 1,4,7");
+    return false;
+}
+
 static int add_codec(rd_plan *p, const rd_format *f) {
     const char *efforts = p->o->efforts ? p->o->efforts : "4";
     char effort[4];
-    int got;
     if (strcmp(f->name, "vqz") != 0) return add_curve(p, f, NULL);
-    while ((got = next_word(&efforts, effort, sizeof effort)) == 1) {
-        if (effort[0] < '0' || effort[0] > '9' || effort[1]) break;
+    while (next_word(&efforts, effort, sizeof effort) == 1) {
         const int code = add_curve(p, f, effort);
         if (code != EXIT_DONE) return code;
     }
-    return got ? usage("efforts", p->o->efforts, "expected a list of whole numbers from 0 to 9, as in 1,4,7") : EXIT_DONE;
+    return EXIT_DONE;
 }
 
 static int make_curves(rd_plan *p) {
@@ -215,7 +224,7 @@ static char *below(const char *folder, const char *name) {
 
 int rd_plan_make(rd_plan *p, options *o) {
     *p = (rd_plan){.o = o};
-    if (!check_qualities(o)) return EXIT_USAGE;
+    if (!check_qualities(o) || !check_efforts(o)) return EXIT_USAGE;
     p->folder = strdup(o->output ? o->output : "report");
     for (size_t n = p->folder ? strlen(p->folder) : 0; n > 1 && p->folder[n - 1] == '/'; n--) p->folder[n - 1] = 0;
     p->rows_path = p->folder ? below(p->folder, "rows.tsv") : NULL;

@@ -118,8 +118,8 @@ vqz_status rd_rows_load(rd_plan *p, vqz_error *e) {
     if (!good) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     if (p->rows.count) qsort(p->rows.rows, p->rows.count, sizeof *p->rows.rows, by_key);
     if (whole) return VQZ_OK;
-    const int fd = open(p->rows_path, O_WRONLY | O_APPEND | O_CLOEXEC);     /* what comes next begins a line */
-    const bool ended = fd >= 0 && write(fd, "\n", 1) == 1;
+    const int fd = open(p->rows_path, O_WRONLY | O_APPEND | O_CLOEXEC);     /* what comes next begins a line, and this one stays none */
+    const bool ended = fd >= 0 && write(fd, "#\n", 2) == 2;
     if (fd >= 0) close(fd);
     return ended ? VQZ_OK : cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write %s: %s", path_tail(p->rows_path), strerror(errno));
 }
