@@ -1,22 +1,16 @@
 /* Tiles of 6 positions by 16 output channels with 256-bit vectors, for the variants that differ in the multiply-add alone. Before
- * this the variant defines INPUT (vqz_input) and
- *     static inline __m256i dot(__m256i sum, __m256i in, __m256i weights, bool pairs)
- * which adds to each 32-bit lane the products of its two 16-bit (pairs) or its four u8 x s8 elements; INPUT WIDE: always pairs. */
+ * this the variant defines INPUT (vqz_input) and `dot`, for kernels_sums.h; INPUT WIDE: always pairs. */
 #include "codec/nn/rows.h"
 #include <immintrin.h>
-#include <string.h>
 
-enum { LANES = 8, POSITIONS = 6 };
+enum { LANES = 8, POSITIONS = 6, MANY = 4, FEW = 2 };
 #define INLINE static inline __attribute__((always_inline))
 
-typedef struct sums { __m256i at[VQZ_TILE_VECTORS][POSITIONS]; } sums;
+typedef __m256i vec;
+INLINE vec load_vec(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE vec repeat(int32_t v) { return _mm256_set1_epi32(v); }
+#include "codec/nn/kernels_sums.h"
 
-INLINE __m256i load256(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
-INLINE __m256i broadcast(const uint8_t *p) {
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm256_set1_epi32(v);
-}
 INLINE unsigned lanes_of(const vqz_packed *p, unsigned vector) {
     unsigned left = p->cout - vector * LANES;
     return left < LANES ? left : LANES;
@@ -65,11 +59,11 @@ INLINE void finish(const vqz_row_job *j, unsigned vector, size_t x, unsigned pos
     const vqz_packed *p = j->packed;
     const size_t first = (size_t)vector * LANES;
     const unsigned lanes = lanes_of(p, vector);
-    const __m256i mul = load256(p->mul + first), mul_odd = _mm256_srli_epi64(mul, 32);
-    const __m256i round_even = load256(p->round + first), round_odd = load256(p->round + first + LANES / 2);
-    const __m256i shift_even = load256(p->shift + first), shift_odd = load256(p->shift + first + LANES / 2);
-    const __m256i lo = load256(p->lo + first), hi = load256(p->hi + first);
-    const __m256i n = load256(p->addmul + first), n_odd = _mm256_srli_epi64(n, 32), addzero = load256(p->addzero + first);
+    const __m256i mul = load_vec(p->mul + first), mul_odd = _mm256_srli_epi64(mul, 32);
+    const __m256i round_even = load_vec(p->round + first), round_odd = load_vec(p->round + first + LANES / 2);
+    const __m256i shift_even = load_vec(p->shift + first), shift_odd = load_vec(p->shift + first + LANES / 2);
+    const __m256i lo = load_vec(p->lo + first), hi = load_vec(p->hi + first);
+    const __m256i n = load_vec(p->addmul + first), n_odd = _mm256_srli_epi64(n, 32), addzero = load_vec(p->addzero + first);
     const bool high = p->high, leaky = p->leaky, add16 = p->add16, out16 = p->out16;
     const size_t add_step = j->add_step, dst_step = j->dst_step;
     const uint8_t *add = j->add ? j->add + x * j->add_step + (first << p->add16) : NULL;
@@ -107,54 +101,16 @@ INLINE void finish(const vqz_row_job *j, unsigned vector, size_t x, unsigned pos
     }
 }
 
-/* Sums of `positions` x `vectors` (both constants where this is inlined). */
-INLINE void accumulate(sums *out, const vqz_row_job *j, unsigned vector, size_t x, const bool pairs, const unsigned vectors, const unsigned positions) {
-    const vqz_packed *p = j->packed;
-    const size_t step = j->step, pitch = (size_t)p->groups * p->k * LANES * 4;
-    const uint8_t *w = p->weights + vector * pitch;
-    __m256i acc[VQZ_TILE_VECTORS][POSITIONS];
-    for (unsigned v = 0; v < vectors; v++) {
-        __m256i bias = load256(p->bias + (vector + v) * LANES);
-        for (unsigned i = 0; i < positions; i++) acc[v][i] = bias;
-    }
-    for (unsigned row = 0; row < p->k; row++) {
-        const uint8_t *a = j->rows[row] + x * step;
-        for (unsigned g = p->groups; g > 0; g--, a += 4, w += LANES * 4) {
-            __m256i weights[VQZ_TILE_VECTORS];
-            for (unsigned v = 0; v < vectors; v++) weights[v] = load256(w + v * pitch);
-            for (unsigned i = 0; i < positions; i++) {
-                __m256i in = broadcast(a + i * step);
-                for (unsigned v = 0; v < vectors; v++) acc[v][i] = dot(acc[v][i], in, weights[v], pairs);
-            }
-        }
-    }
-    for (unsigned v = 0; v < vectors; v++)
-        for (unsigned i = 0; i < positions; i++) out->at[v][i] = acc[v][i];
-}
-
-INLINE void accumulate_width(sums *s, const vqz_row_job *j, unsigned vector, size_t x, const bool pairs, const unsigned vectors, unsigned positions) {
-    if (positions == POSITIONS) accumulate(s, j, vector, x, pairs, vectors, POSITIONS);
-    else if (positions == 4) accumulate(s, j, vector, x, pairs, vectors, 4);
-    else if (positions == 2) accumulate(s, j, vector, x, pairs, vectors, 2);
-    else accumulate(s, j, vector, x, pairs, vectors, 1);
-}
-
 static void conv(const vqz_row_job *j, unsigned vector, unsigned vectors, size_t x, unsigned positions) {
     sums s;
-    if (INPUT == VQZ_INPUT_WIDE || j->packed->in16) {
-        if (vectors == 2) accumulate_width(&s, j, vector, x, true, 2, positions);
-        else accumulate_width(&s, j, vector, x, true, 1, positions);
-    } else {
-        if (vectors == 2) accumulate_width(&s, j, vector, x, false, 2, positions);
-        else accumulate_width(&s, j, vector, x, false, 1, positions);
-    }
+    add_up(&s, j, vector, vectors, x, positions);
     for (unsigned v = 0; v < vectors; v++) finish(j, vector + v, x, positions, s.at[v]);
 }
 
 static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, size_t x, unsigned positions) {
     const vqz_packed *p = j->packed;
     for (unsigned v = vector; v < vector + vectors; v++) {
-        __m256i sum[POSITIONS], bias = load256(p->bias + (size_t)v * LANES);
+        __m256i sum[POSITIONS], bias = load_vec(p->bias + (size_t)v * LANES);
         const uint8_t *from = j->rows[0] + x * j->step + ((size_t)v * LANES << p->in16);
         for (unsigned i = 0; i < positions; i++)
             sum[i] = _mm256_add_epi32(load_elements(from + i * j->step, p->in16, lanes_of(p, v)), bias);
@@ -162,6 +118,6 @@ static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, siz
     }
 }
 
-static const vqz_simd simd = {.lanes = LANES, .input = INPUT, .block = 4, .split = true, .widths = {1, 2, 4, POSITIONS}, .conv = conv, .requant = requant};
+static const vqz_simd simd = {.lanes = LANES, .input = INPUT, .block = 4, .split = true, .widths = {1, FEW, MANY, POSITIONS}, .conv = conv, .requant = requant};
 
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }

@@ -1,19 +1,17 @@
 /* AVX-512 with VNNI, for the variants that have it: tiles of up to 12 positions by 32 output channels. */
 #include "codec/nn/rows.h"
 #include <immintrin.h>
-#include <string.h>
 
-enum { LANES = 16, POSITIONS = 12 };
+enum { LANES = 16, POSITIONS = 12, MANY = 8, FEW = 4 };
 #define INLINE static inline __attribute__((always_inline))
+#define INPUT VQZ_INPUT_AS_IS
 
-typedef struct sums { __m512i at[VQZ_TILE_VECTORS][POSITIONS]; } sums;
+typedef __m512i vec;
+INLINE vec load_vec(const void *p) { return _mm512_loadu_si512(p); }
+INLINE vec repeat(int32_t v) { return _mm512_set1_epi32(v); }
+INLINE vec dot(vec sum, vec in, vec weights, bool pairs) { return pairs ? _mm512_dpwssd_epi32(sum, in, weights) : _mm512_dpbusd_epi32(sum, in, weights); }
+#include "codec/nn/kernels_sums.h"
 
-INLINE __m512i load512(const void *p) { return _mm512_loadu_si512(p); }
-INLINE __m512i broadcast(const uint8_t *p) {
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm512_set1_epi32(v);
-}
 INLINE __mmask16 lanes_of(const vqz_packed *p, unsigned vector) {
     unsigned left = p->cout - vector * LANES;
     return (__mmask16)(left < LANES ? (1u << left) - 1 : 0xffffu);
@@ -28,9 +26,9 @@ typedef struct scales { __m512i mul, mul_odd, round_even, round_odd, shift_even,
 
 INLINE scales scales_of(const vqz_packed *p, unsigned vector) {
     const size_t first = (size_t)vector * LANES;
-    scales c = {.mul = load512(p->mul + first), .n = load512(p->addmul + first), .addzero = load512(p->addzero + first),
-                .round_even = load512(p->round + first), .round_odd = load512(p->round + first + LANES / 2),
-                .shift_even = load512(p->shift + first), .shift_odd = load512(p->shift + first + LANES / 2)};
+    scales c = {.mul = load_vec(p->mul + first), .n = load_vec(p->addmul + first), .addzero = load_vec(p->addzero + first),
+                .round_even = load_vec(p->round + first), .round_odd = load_vec(p->round + first + LANES / 2),
+                .shift_even = load_vec(p->shift + first), .shift_odd = load_vec(p->shift + first + LANES / 2)};
     c.mul_odd = _mm512_srli_epi64(c.mul, 32);
     c.n_odd = _mm512_srli_epi64(c.n, 32);
     c.up = _mm512_or_si512(c.shift_even, _mm512_slli_epi64(c.shift_odd, 32));
@@ -64,7 +62,7 @@ INLINE void finish(const vqz_row_job *j, unsigned vector, size_t x, unsigned pos
     const size_t first = (size_t)vector * LANES;
     const __mmask16 mask = lanes_of(p, vector);
     const scales c = scales_of(p, vector);
-    const __m512i lo = load512(p->lo + first), hi = load512(p->hi + first);
+    const __m512i lo = load_vec(p->lo + first), hi = load_vec(p->hi + first);
     const bool high = p->high, leaky = p->leaky, add16 = p->add16, out16 = p->out16;
     const size_t add_step = j->add_step, dst_step = j->dst_step;
     const uint8_t *add = j->add ? j->add + x * j->add_step + (first << p->add16) : NULL;
@@ -102,8 +100,8 @@ INLINE void finish_pair(const vqz_row_job *j, unsigned vector, size_t x, unsigne
     __m512i v[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     if (out16) {
         const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-        const __m512i lo = _mm512_permutexvar_epi64(order, _mm512_packs_epi32(load512(p->lo + first), load512(p->lo + first + LANES)));
-        const __m512i hi = _mm512_permutexvar_epi64(order, _mm512_packs_epi32(load512(p->hi + first), load512(p->hi + first + LANES)));
+        const __m512i lo = _mm512_permutexvar_epi64(order, _mm512_packs_epi32(load_vec(p->lo + first), load_vec(p->lo + first + LANES)));
+        const __m512i hi = _mm512_permutexvar_epi64(order, _mm512_packs_epi32(load_vec(p->hi + first), load_vec(p->hi + first + LANES)));
         for (unsigned i = 0; i < positions; i++, dst += dst_step, add += add_step) {
             if (addend) load_pair(v, c, add, addend == ADD16, leaky);
             const __m512i a = requantized(&c[0], s->at[0][i], v[0], addend, true, leaky), b = requantized(&c[1], s->at[1][i], v[1], addend, true, leaky);
@@ -113,7 +111,7 @@ INLINE void finish_pair(const vqz_row_job *j, unsigned vector, size_t x, unsigne
         return;
     }
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i lo = _mm512_packs_epi32(load512(p->lo + first), load512(p->lo + first + LANES));
+    const __m512i lo = _mm512_packs_epi32(load_vec(p->lo + first), load_vec(p->lo + first + LANES));
     for (unsigned i = 0; i < positions; i += 2, dst += 2 * dst_step) {
         __m512i q[2];
         for (unsigned k = 0; k < 2; k++, add += add_step) {
@@ -152,48 +150,9 @@ static void finish_all(const vqz_row_job *j, unsigned vector, unsigned vectors, 
     for (unsigned v = 0; v < vectors; v++) finish(j, vector + v, x, positions, s->at[v]);
 }
 
-/* Sums of `positions` x `vectors` (both constants where this is inlined). */
-INLINE void accumulate(sums *out, const vqz_row_job *j, unsigned vector, size_t x, const bool wide, const unsigned vectors, const unsigned positions) {
-    const vqz_packed *p = j->packed;
-    const size_t step = j->step, pitch = (size_t)p->groups * p->k * LANES * 4;
-    const uint8_t *w = p->weights + vector * pitch;
-    __m512i acc[VQZ_TILE_VECTORS][POSITIONS];
-    for (unsigned v = 0; v < vectors; v++) {
-        __m512i bias = load512(p->bias + (vector + v) * LANES);
-        for (unsigned i = 0; i < positions; i++) acc[v][i] = bias;
-    }
-    for (unsigned row = 0; row < p->k; row++) {
-        const uint8_t *a = j->rows[row] + x * step;
-        for (unsigned g = p->groups; g > 0; g--, a += 4, w += LANES * 4) {
-            __m512i weights[VQZ_TILE_VECTORS];
-            for (unsigned v = 0; v < vectors; v++) weights[v] = load512(w + v * pitch);
-            for (unsigned i = 0; i < positions; i++) {
-                __m512i in = broadcast(a + i * step);
-                for (unsigned v = 0; v < vectors; v++)
-                    acc[v][i] = wide ? _mm512_dpwssd_epi32(acc[v][i], in, weights[v]) : _mm512_dpbusd_epi32(acc[v][i], in, weights[v]);
-            }
-        }
-    }
-    for (unsigned v = 0; v < vectors; v++)
-        for (unsigned i = 0; i < positions; i++) out->at[v][i] = acc[v][i];
-}
-
-INLINE void accumulate_width(sums *s, const vqz_row_job *j, unsigned vector, size_t x, const bool wide, const unsigned vectors, unsigned positions) {
-    if (positions == POSITIONS) accumulate(s, j, vector, x, wide, vectors, POSITIONS);
-    else if (positions == 8) accumulate(s, j, vector, x, wide, vectors, 8);
-    else if (positions == 4) accumulate(s, j, vector, x, wide, vectors, 4);
-    else accumulate(s, j, vector, x, wide, vectors, 1);
-}
-
 static void conv_vnni(const vqz_row_job *j, unsigned vector, unsigned vectors, size_t x, unsigned positions) {
     sums s;
-    if (j->packed->in16) {
-        if (vectors == 2) accumulate_width(&s, j, vector, x, true, 2, positions);
-        else accumulate_width(&s, j, vector, x, true, 1, positions);
-    } else {
-        if (vectors == 2) accumulate_width(&s, j, vector, x, false, 2, positions);
-        else accumulate_width(&s, j, vector, x, false, 1, positions);
-    }
+    add_up(&s, j, vector, vectors, x, positions);
     finish_all(j, vector, vectors, x, positions, &s);
 }
 
@@ -209,7 +168,7 @@ static void scatter_words(const vqz_row_job *j, const uint8_t *from, unsigned ch
     for (unsigned i = 0; i < side; i++) {
         uint16_t at[WORDS] = {0};
         for (unsigned e = 0; e < row; e++) at[e] = (uint16_t)(e % channels * cells + i * side + e / channels);
-        order[i] = load512(at);
+        order[i] = load_vec(at);
     }
     const bool whole = row <= WORDS / 2 && row >= WORDS / 4;     /* what a whole vector writes too much, the next position covers */
     const __mmask32 keep = (__mmask32)((UINT64_C(1) << row) - 1);
@@ -229,7 +188,7 @@ static void requant(const vqz_row_job *j, unsigned vector, unsigned vectors, siz
     sums s;
     for (unsigned k = 0; k < vectors; k++) {
         const unsigned v = vector + k;
-        const __m512i bias = load512(p->bias + (size_t)v * LANES);
+        const __m512i bias = load_vec(p->bias + (size_t)v * LANES);
         const uint8_t *from = j->rows[0] + x * j->step + ((size_t)v * LANES << p->in16);
         for (unsigned i = 0; i < positions; i++)
             s.at[k][i] = _mm512_add_epi32(load_elements(from + i * j->step, p->in16, lanes_of(p, v)), bias);

@@ -75,7 +75,7 @@ static void conv(const vqz_row_job *j, unsigned vector, unsigned vectors, size_t
     }
 }
 
-static const vqz_simd simd = {.lanes = LANES, .block = ROW, .split = true, .widths = {1, 4, 8, POSITIONS, ROWS, MOST},
+static const vqz_simd simd = {.lanes = LANES, .block = ROW, .split = true, .widths = {1, FEW, MANY, POSITIONS, ROWS, MOST},
                               .conv = conv, .requant = requant_tiles, .scatter = scatter_words, .begin = begin, .end = end};
 
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }

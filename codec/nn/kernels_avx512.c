@@ -1,7 +1,7 @@
 /* AVX-512 with VNNI. */
 #include "codec/nn/kernels_512.h"
 
-static const vqz_simd simd = {.lanes = LANES, .block = 4, .split = true, .widths = {1, 4, 8, POSITIONS}, .conv = conv_vnni, .requant = requant, .scatter = scatter_words};
+static const vqz_simd simd = {.lanes = LANES, .block = 4, .split = true, .widths = {1, FEW, MANY, POSITIONS}, .conv = conv_vnni, .requant = requant, .scatter = scatter_words};
 
 static vqz_status pack(vqz_layer *l, const vqz_layer_def *a, vqz_memory *mem, vqz_error *e) { return vqz_rows_pack(&simd, l, a, mem, e); }
 
