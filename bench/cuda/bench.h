@@ -23,7 +23,8 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern bool only_checking;
 #define ROUNDS(n) (only_checking ? 1u : (n))
 
-/* The device alone: pictures in its memory, layers of networks. */
+/* The device alone: pictures in its memory, stages, layers of networks. */
 void bench_device(const picture *p, unsigned gpu);
+void bench_stages(const picture *p, unsigned gpu);
 void bench_layers(unsigned gpu);
 #endif

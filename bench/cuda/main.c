@@ -200,6 +200,7 @@ int main(int argc, char **argv) {
             for (int encodes = 0; encodes < 2; encodes++) throughput(&p[i], d, threads, encodes);
     vqz_device_unref(d);
     bench_device(&p[1], 0);
+    bench_stages(&p[1], 0);
     bench_layers(0);
     for (int i = 0; i < 2; i++) {
         free(p[i].rgb);
