@@ -128,9 +128,10 @@ typedef struct rd_bench {
     const rd_picture *picture;
     image reference;
     bool has_png;
+    char complaint[192];         /* why a program did not measure what it should have: the first of them */
 } rd_bench;
 vqz_status rd_bench_open(rd_bench *b, const rd_plan *p, const rd_picture *picture, vqz_error *e);
-/* Encodes, decodes and measures; *decoded, where not NULL, is then the caller's. all: with the metrics that programs measure. */
+/* Encodes, decodes and measures; where a metric's program fails, that metric is missing. *decoded, where not NULL, is then the caller's. all: with the metrics that programs measure. */
 vqz_status rd_bench_measure(rd_bench *b, const rd_curve *c, double quality, bool all, rd_row *row, image *decoded, vqz_error *e);
 void rd_bench_close(rd_bench *b);
 

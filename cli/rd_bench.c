@@ -160,20 +160,23 @@ static vqz_status decode(const rd_bench *b, const rd_curve *c, double *seconds, 
     return s;
 }
 
-static vqz_status measure(const rd_bench *b, const image *decoded, bool all, rd_row *row, vqz_error *e) {
+static vqz_status measure(rd_bench *b, const image *decoded, bool all, rd_row *row, vqz_error *e) {
     metrics m;
     if (decoded->info.width != b->reference.info.width || decoded->info.height != b->reference.info.height)
         return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "the decoded picture has another size: %ux%u, not %ux%u", decoded->info.width, decoded->info.height,
                         b->reference.info.width, b->reference.info.height);
-    vqz_status s = metrics_measure(&m, &b->reference, decoded, e);
+    const vqz_status s = metrics_measure(&m, &b->reference, decoded, e);
     if (s != VQZ_OK) return s;
     row->metric[RD_PSNR] = m.psnr;
     row->metric[RD_MSSSIM] = m.msssim >= 0 ? m.msssim : NAN;
     for (rd_metric i = RD_SSIMULACRA2; i < RD_METRICS; i++) {
+        vqz_error why;
         row->metric[i] = NAN;
-        if (all && b->p->tools[i].wanted && s == VQZ_OK) s = rd_tool_run(b->p, i, files[PPM], files[DECODED], &row->metric[i], e);
+        if (!all || !b->p->tools[i].wanted || rd_tool_run(b->p, i, files[PPM], files[DECODED], &row->metric[i], &why) == VQZ_OK) continue;
+        row->metric[i] = NAN;
+        if (!b->complaint[0]) snprintf(b->complaint, sizeof b->complaint, "%s", why.text);
     }
-    return s;
+    return VQZ_OK;
 }
 
 vqz_status rd_bench_measure(rd_bench *b, const rd_curve *c, double quality, bool all, rd_row *row, image *kept, vqz_error *e) {

@@ -32,6 +32,7 @@ static void work(const rd_plan *p, size_t number, rd_result *r) {
     if (s == VQZ_OK) {
         s = measure_all(&b, &p->curves[curve_of(p, number)], r, &e);
         rd_bench_close(&b);
+        if (s == VQZ_OK) snprintf(r->error, sizeof r->error, "%s", b.complaint);
     }
     if (s != VQZ_OK) snprintf(r->error, sizeof r->error, "%s", e.text);
 }

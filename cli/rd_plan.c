@@ -224,6 +224,11 @@ static char *below(const char *folder, const char *name) {
 
 int rd_plan_make(rd_plan *p, options *o) {
     *p = (rd_plan){.o = o};
+    for (int i = 0; i < o->input_count; i++)
+        if (strcmp(o->inputs[i], "-") == 0) {
+            fprintf(stderr, "vqz rd: pictures and folders are expected, not standard input\n");
+            return EXIT_USAGE;
+        }
     if (!check_qualities(o) || !check_efforts(o)) return EXIT_USAGE;
     p->folder = strdup(o->output ? o->output : "report");
     for (size_t n = p->folder ? strlen(p->folder) : 0; n > 1 && p->folder[n - 1] == '/'; n--) p->folder[n - 1] = 0;

@@ -60,5 +60,6 @@ vqz_status rd_tool_run(const rd_plan *p, rd_metric m, const char *reference, con
     const vqz_status s = child_run(t->path, t->mode ? with : without, NULL, &said, e);
     if (s != VQZ_OK) return s;
     if ((m == RD_BUTTERAUGLI ? norm : score)(said.text, value)) return VQZ_OK;
-    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "%s says nothing that vqz understands: %.60s", path_tail(t->path), said.text);
+    const char *slash = strrchr(t->path, '/');
+    return cli_fail(e, VQZ_ERR_UNSUPPORTED, NO_OFFSET, "%.40s says nothing that vqz understands", slash ? slash + 1 : t->path);
 }

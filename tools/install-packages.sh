@@ -1,7 +1,7 @@
 #!/bin/bash
 # install-packages.sh GROUP...   installs the Debian packages of the groups that are missing.
 #   build  the library and the program      quickstart  + JPEG tools to compare with
-#   test   + CMocka, git, valgrind, ffmpeg and its libraries (vqz transcode)
+#   test   + CMocka, git, valgrind, ffmpeg and its libraries (vqz transcode), hosts of plugins/
 #   full   + what test.sh --full adds
 #   static + clang-tidy, cppcheck (tools/static.sh)
 #   python  for python/test.sh
@@ -17,7 +17,8 @@ for group in "$@"; do
     case $group in
     build) wanted+=(gcc libc6-dev cmake ninja-build pkg-config libpng-dev libjpeg62-turbo-dev libzstd-dev libxxhash-dev libwebp-dev libtiff-dev libheif-dev) ;;
     quickstart) wanted+=(libjpeg-turbo-progs netpbm) ;;
-    test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libswscale-dev) ;;
+    test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libswscale-dev
+        libgdk-pixbuf-2.0-dev libgdk-pixbuf2.0-bin libglib2.0-bin shared-mime-info imagemagick) ;;
     static) wanted+=(clang-tidy cppcheck) ;;
     full) wanted+=(python3 clang libclang-rt-14-dev llvm zsh fish) ;;
     python) wanted+=(python3 python3-dev python3-venv ca-certificates) ;;

@@ -1,0 +1,16 @@
+#!/bin/bash
+# test_rd_page.sh VQZ OUT: the page of vqz rd in headless Chromium (tests/rd_page.py); screenshots stay in OUT. Skipped where there is no Chromium.
+here=$(realpath "$(dirname "$0")") samples=$(realpath samples)
+out=$(realpath -m "$2")
+command -v python3 >/dev/null || { echo "skipped: no python3"; exit 77; }
+# shellcheck source=tests/program.sh
+. "$here/program.sh"
+mkdir 'pic<b>s' 'pic<b>s/<'
+picture 200 190 >'pic<b>s/<img src=x onerror=alert(1)>.ppm'
+picture 500 180 >"pic<b>s/</script> '\"&.ppm"
+cp "$samples/lake-sherburne.jpg" 'pic<b>s/lake.jpg'
+run 1 env PATH=/no/such "$vqz" rd --codecs vqz,jpeg,jpeg444,avif --efforts 1,4 --qualities 20,50,80 'pic<b>s'
+python3 "$here/rd_page.py" report/index.html "$out"
+code=$?
+[ $code -eq 0 ] || { [ $code -eq 77 ] && exit 77; bad "the page: exit $code"; }
+finish
