@@ -1,4 +1,4 @@
-# `cpack` in a build with -DCMAKE_INSTALL_PREFIX=/usr makes Debian packages: vqz with all that is installed, and vqz-transcode with what needs FFmpeg's libraries.
+# `cpack` in a build with -DCMAKE_INSTALL_PREFIX=/usr makes Debian packages: vqz with all that is installed, vqz-transcode with what needs FFmpeg's libraries, and vqz-gdk-pixbuf.
 # They need dpkg-dev. tools/test-deb.sh tests them.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME vqz)
@@ -15,7 +15,7 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_MAIN_PACKAGE_NAME vqz)
 set(CPACK_DEBIAN_MAIN_PACKAGE_SECTION graphics)
 set(CPACK_DEBIAN_MAIN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/cmake/debian/triggers)
-set(CPACK_DEBIAN_MAIN_PACKAGE_SUGGESTS "vqz-transcode")
+set(CPACK_DEBIAN_MAIN_PACKAGE_SUGGESTS "vqz-transcode, vqz-gdk-pixbuf")
 set(CPACK_COMPONENT_MAIN_DESCRIPTION "learned image codec, the same pixels on every machine
 vqz compresses pictures with a small neural network in integer arithmetic:
 a file decodes to the same pixels on every machine, without a GPU.
@@ -39,5 +39,15 @@ if(TARGET vqz_transcode)
   set(CPACK_COMPONENT_TRANSCODE_DESCRIPTION "turns films into vqz and back, with FFmpeg's libraries
 The command `vqz transcode` of vqz, the learned image codec.")
   install(FILES ${documents} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/vqz-transcode COMPONENT transcode EXCLUDE_FROM_ALL)
+endif()
+if(TARGET vqz_gdk_pixbuf)
+  list(APPEND CPACK_COMPONENTS_ALL gdkpixbuf)
+  set(CPACK_DEBIAN_GDKPIXBUF_PACKAGE_NAME vqz-gdk-pixbuf)
+  set(CPACK_DEBIAN_GDKPIXBUF_PACKAGE_SECTION graphics)
+  set(CPACK_DEBIAN_GDKPIXBUF_PACKAGE_DEPENDS "vqz (= ${PROJECT_VERSION})")      # which has the MIME type
+  set(CPACK_DEBIAN_GDKPIXBUF_PACKAGE_RECOMMENDS "shared-mime-info, libgdk-pixbuf2.0-bin")
+  set(CPACK_COMPONENT_GDKPIXBUF_DESCRIPTION "vqz pictures in viewers and file managers
+A loader for gdk-pixbuf, and thumbnails, for vqz, the learned image codec.")
+  install(FILES ${documents} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/vqz-gdk-pixbuf COMPONENT gdkpixbuf EXCLUDE_FROM_ALL)
 endif()
 include(CPack)
