@@ -83,9 +83,8 @@ void vqz_encoder_close(vqz_encoder *enc) {
 
 const vqz_error *vqz_encoder_error(const vqz_encoder *enc) { return &enc->error; }
 
-/* Quality in 1/16 -> row of the level table, and the rest of the way to the next row by lambda: the factors make sizes run on
- * without a step where rows are about 7 % apart. */
-static void choose_level(vqz_encoder *enc, uint32_t q16) {
+/* The rest of the way to the next row goes by lambda: the factors make sizes run on without a step where rows are about 7 % apart. */
+void vqz_encoder_choose_level(vqz_encoder *enc, uint32_t q16) {
     static const uint32_t factor[33] = {      /* round(65536 * 2^((16 - i) / 64)) for i = 0..32: lambda falls towards the next row */
         77936, 77096, 76266, 75444, 74632, 73828, 73032, 72246, 71468, 70698, 69936, 69183, 68438, 67700, 66971, 66250, 65536,
         64830, 64132, 63441, 62757, 62081, 61413, 60751, 60097, 59449, 58809, 58176, 57549, 56929, 56316, 55709, 55109};
@@ -163,7 +162,7 @@ static vqz_status begin(vqz_encoder *enc, const vqz_image_info *info, const vqz_
     enc->inter = (inter_frames){.on = enc->head.inter};
     enc->target = enc->settings.lossless ? 0 : vqz_residual_target(q16);
     enc->head.residual = enc->target != 0;
-    choose_level(enc, q16);
+    vqz_encoder_choose_level(enc, q16);
     enc->unit = enc->settings.tune == VQZ_TUNE_VISUAL ? (uint8_t)vqz_step_unit(enc->model) : 0;
     choose_tiles(enc, info);
     VQZ_TRY(vqz_encoder_plan(enc, e));

@@ -91,6 +91,8 @@ static inline bool vqz_encoder_has_device(const vqz_encoder *enc) { return enc->
 static inline tile_result *vqz_encoder_results(const vqz_encoder *enc, uint32_t row) { return enc->results + (enc->whole ? (size_t)row * enc->grid.nx : 0); }
 
 /* encoder.c */
+/* Quality in 1/16 -> row of the level table and lambda. */
+void vqz_encoder_choose_level(vqz_encoder *enc, uint32_t q16);
 /* Moves what the muxer has into `pending`, past the checking decoder where there is one. */
 vqz_status vqz_encoder_drain(vqz_encoder *enc, vqz_error *e);
 

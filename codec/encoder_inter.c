@@ -5,7 +5,11 @@
 #include "codec/steps.h"
 #include <string.h>
 
-enum { UNIT = 50 };              /* about how many samples' steps a unit of latents is */
+enum {
+    UNIT = 50,                   /* about how many samples' steps a unit of latents is */
+    KEY_BETTER = 10 * 16,        /* quality of key frames, which all others of their group are made of, above that of these */
+    SPARE = 83                   /* of 64: what a bit is worth where blocks are left out, against lambda */
+};
 
 static uint64_t root(uint64_t v) {
     uint64_t r = 0;
@@ -14,11 +18,11 @@ static uint64_t root(uint64_t v) {
     return r;
 }
 
-/* What a bit is worth in 1/16 of a luma sample: the root of its worth in squared samples. */
+/* What a bit is worth in 1/16 of a luma sample: 0.7 times the root of its worth in squared samples. */
 static uint32_t price_of(const vqz_encoder *enc) {
     const uint64_t step = (UINT64_C(256) << enc->model->gain_shift) / enc->model->level[enc->level].gain[0];     /* in latent units, 8 fractional bits */
     const uint64_t samples = (step < 4096 ? step : 4096) * UNIT;
-    return (uint32_t)root(samples * samples / 256 * enc->lambda / (3 * 256)) / 16 + 1;
+    return (uint32_t)root(samples * samples / 256 * enc->lambda / (3 * 256)) * 7 / 160 + 1;
 }
 
 void vqz_encoder_inter_layout(vqz_encoder *enc, vqz_arena *a) {
@@ -31,8 +35,8 @@ void vqz_encoder_inter_layout(vqz_encoder *enc, vqz_arena *a) {
 
 vqz_status vqz_encoder_inter_begin(vqz_encoder *enc, vqz_error *e) {
     if (!enc->inter.on) return VQZ_OK;
-    VQZ_TRY(vqz_pool_create(&enc->inter.pool, &enc->mem, enc->settings.threads, enc->inter.search.motion.h, e));
     enc->inter.search.price = price_of(enc);
+    VQZ_TRY(vqz_pool_create(&enc->inter.pool, &enc->mem, enc->settings.threads, enc->inter.search.motion.h, e));
     enc->inter.since_key = 0;
     return vqz_neutral_latents(enc->model, enc->nets->kernels, &enc->mem, enc->inter.neutral, e);
 }
@@ -62,6 +66,10 @@ vqz_status vqz_encoder_inter_choose(vqz_encoder *enc, vqz_error *e) {
         enc->pixels.reference = (vqz_reference){enc->check->inter.last, enc->head.width, enc->head.height};
         f->inter = !vqz_search_run(&f->search, f->pool, enc->rgb, enc->pixels.reference.rgb, f->since_key == 1) || !enc->settings.scene_cut;
     }
+    const uint32_t q16 = enc->head.quality_x16 + (f->inter ? 0u : KEY_BETTER), lambda = enc->lambda;
+    vqz_encoder_choose_level(enc, q16 < 1600 ? q16 : 1600);
+    if (f->inter) enc->lambda += enc->lambda / 4;        /* what is missing is mostly noise */
+    if (enc->lambda != lambda) vqz_quantizer_set(&enc->quantizer, enc->lambda);
     enc->pixels.motion = f->inter ? &f->search.motion : NULL;
     if (f->inter) vqz_pool_run(f->pool, f->search.motion.h, run_missing, enc);
     f->since_key = f->inter ? f->since_key + 1 : 1;
@@ -135,7 +143,7 @@ vqz_status vqz_encoder_inter_tile(const vqz_encoder *enc, vqz_rans_enc *rans, co
     VQZ_TRY(vqz_latent_encode(p, rans, (uint8_t)enc->level, unit, &enc->quantizer, y, mem, &trial, &trial_size, e));
     vqz_free(mem, trial);
     p->spent = NULL;
-    choose_blocks(p, w, &analysed, y, enc->lambda);
+    choose_blocks(p, w, &analysed, y, enc->lambda / 64 * SPARE);
     if (unit) smooth_steps(p);
     copy_latents(p, &analysed, y);
     return vqz_latent_encode(p, rans, (uint8_t)enc->level, unit, &enc->quantizer, y, mem, payload, size, e);
