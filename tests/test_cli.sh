@@ -235,7 +235,7 @@ run 1 "$vqz" encode --model a.ppm -o m.vqz b.ppm
 says "a.ppm"
 run 0 "$vqz" --version
 prints "vqz "
-for command in encode decode info verify compare transcode manifest models help; do
+for command in encode decode info verify compare transcode rd manifest models help; do
     run 0 "$vqz" $command --help
     prints "usage: vqz $command"
     cp out help

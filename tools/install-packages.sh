@@ -20,7 +20,7 @@ for group in "$@"; do
     test) wanted+=(g++ libcmocka-dev git valgrind ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libswscale-dev
         libgdk-pixbuf-2.0-dev libgdk-pixbuf2.0-bin libglib2.0-bin shared-mime-info imagemagick) ;;
     static) wanted+=(clang-tidy cppcheck) ;;
-    full) wanted+=(python3 clang libclang-rt-14-dev llvm zsh fish) ;;
+    full) wanted+=(python3 clang libclang-rt-14-dev llvm zsh fish chromium) ;;
     python) wanted+=(python3 python3-dev python3-venv ca-certificates) ;;
     train) wanted+=(python3 python3-venv ca-certificates) ;;
     ffmpeg) wanted+=(dpkg-dev make xz-utils zlib1g-dev python3 ffmpeg) ;;
