@@ -92,7 +92,6 @@ static vqz_status encode_one(task *t, vqz_error *e) {
     double quality = (double)t->o->config.settings.quality;
     uint64_t frames = 0;
     vqz_status s = open_reader(&r, t, e);
-    if (s == VQZ_OK) d->loss = r->loss;
     if (s == VQZ_OK) s = encode_picture(r, t, &quality, &frames, e);
     if (s == VQZ_OK) {
         const double pixels = d->pixels = (double)r->info.width * r->info.height * (double)(r->moving ? frames : 1);
@@ -101,6 +100,7 @@ static vqz_status encode_one(task *t, vqz_error *e) {
         d->bytes_out = t->out.written;
         if (r->moving) snprintf(many, sizeof many, ", %llu frames", (unsigned long long)frames);
         if (!t->j->numbered) snprintf(share, sizeof share, ", %.1f %% of the source", d->bytes_in ? 100 * (double)d->bytes_out / (double)d->bytes_in : 0.0);
+        d->loss = r->loss;
         snprintf(d->notes[0], sizeof d->notes[0], "%s", r->note);
         snprintf(d->result, sizeof d->result, "%ux%u%s, quality %g, %llu bytes, %.3f bpp%s", r->info.width, r->info.height, many, quality,
                  (unsigned long long)d->bytes_out, (double)d->bytes_out * 8 / pixels, share);

@@ -34,9 +34,9 @@ vqz_status task_inspect(task *t, vqz_error *e) {
     uint64_t frames = 0;
     vqz_status s = image_reader_open(&r, &t->in, &t->o->config, e);
     if (s == VQZ_OK) {
+        s = read_pixels(t->done, r, &frames, e);
         t->done->loss = r->loss;
         snprintf(t->done->notes[0], sizeof t->done->notes[0], "%s", r->note);
-        s = read_pixels(t->done, r, &frames, e);
     }
     image_reader_close(r);
     return s == VQZ_END ? VQZ_OK : s;

@@ -41,7 +41,7 @@ struct image_reader {
     source *in;
     vqz_image_info info;         /* blobs belong to the reader */
     char note[160];              /* what the conversion changed; "" when nothing */
-    bool loss;                   /* by which the source has something that no quality keeps */
+    bool loss;                   /* by which the source has something that no quality keeps; like the note, complete when all rows have been read */
     bool moving;                 /* there may be more pictures, all with this info */
     vqz_timing timing;           /* of those */
     vqz_frame frame;             /* the present one: time, and for .vqz the rest */

@@ -124,6 +124,7 @@ static void heif_losses(heif_picture *r) {
         image_note_loss(&r->base, text);
     }
     if (heif_context_get_number_of_top_level_images_(r->context) > 1) image_note_loss(&r->base, "the primary one of several pictures");
+    if (memcmp(r->file + 8, "avis", 4) == 0 || memcmp(r->file + 8, "msf1", 4) == 0) image_note_loss(&r->base, "its sequence of pictures is left out");
     if (heif_image_handle_has_depth_image_(r->handle)) image_note_loss(&r->base, "its depth map is left out");
 }
 

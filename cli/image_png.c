@@ -135,12 +135,13 @@ static void collect_metadata(png_reader *r) {
         }
 #ifdef PNG_cICP_SUPPORTED
     png_get_cICP(r->png, r->png_info, &info->cicp[0], &info->cicp[1], &info->cicp[2], &info->cicp[3]);
-#else
+#endif
     png_unknown_chunkp unknown;
     int unknowns = png_get_unknown_chunks(r->png, r->png_info, &unknown);
-    for (int i = 0; i < unknowns; i++)
+    for (int i = 0; i < unknowns; i++) {
         if (memcmp(unknown[i].name, "cICP", 4) == 0 && unknown[i].size == 4) memcpy(info->cicp, unknown[i].data, 4);
-#endif
+        if (memcmp(unknown[i].name, "acTL", 4) == 0) image_note_loss(&r->base, "its animation is left out");
+    }
     double gamma;
     int intent;
     if (!info->meta.icc && !info->cicp[0] && !png_get_sRGB(r->png, r->png_info, &intent) &&
@@ -178,9 +179,12 @@ static vqz_status open_steps(png_reader *r, const image_config *config, vqz_erro
     png_set_chunk_malloc_max(r->png, CHUNK_LIMIT);
     png_set_chunk_cache_max(r->png, CHUNKS_KEPT);
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, unwanted, sizeof unwanted / 5);
-#ifndef PNG_cICP_SUPPORTED
-    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_ALWAYS, (png_const_bytep)"cICP", 1);
+#ifdef PNG_cICP_SUPPORTED
+    enum { KEPT = 1 };
+#else
+    enum { KEPT = 2 };
 #endif
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_ALWAYS, (png_const_bytep)"acTL\0cICP", KEPT);
     png_read_info(r->png, r->png_info);
     uint32_t width = png_get_image_width(r->png, r->png_info), height = png_get_image_height(r->png, r->png_info);
     vqz_status s = image_check_size(width, height, config, e);

@@ -1,5 +1,6 @@
 /* TIFF reader, with libtiff: the first page, of every kind that the library shows as RGBA; 8-bit gray and RGB row by row. */
 #include "cli/image.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ typedef struct tiff_reader {
     uint64_t size, at;
     TIFF *tiff;
     char why[120];               /* what the library complained of first */
-    int read_error;
+    int read_error;              /* errno */
     bool tag_lost;
     uint8_t exif[26];            /* has the orientation, and nothing else */
     uint8_t *row;                /* read row by row, else: */
@@ -44,7 +45,7 @@ static tmsize_t tiff_get(thandle_t handle, void *to, tmsize_t wanted) {
     if (r->file) memcpy(to, r->file + r->at, n);
     else {
         const ssize_t got = pread(r->base.in->fd, to, n, (off_t)r->at);
-        if (got < 0) r->read_error = 1;
+        if (got < 0) r->read_error = errno;
         n = got < 0 ? 0 : (size_t)got;
     }
     r->at += n;
@@ -94,7 +95,7 @@ static int tiff_warning(TIFF *t, void *handle, const char *module, const char *f
 
 /* ---- opening ---- */
 static vqz_status tiff_bad(const tiff_reader *r, const char *else_why, vqz_error *e) {
-    if (r->read_error) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot read");
+    if (r->read_error) return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot read: %s", strerror(r->read_error));
     return cli_fail(e, VQZ_ERR_CORRUPT, NO_OFFSET, "bad TIFF: %.120s", r->why[0] ? r->why : else_why);
 }
 

@@ -208,13 +208,18 @@ mkdir rich
 printf 'P5 2 1 65535\n\0\1\2\3' >rich/deep.pgm
 ln -s ../a.ppm rich/link.ppm
 cp "$photo" rich/good.jpg
+cat a.ppm b.ppm >rich/pair.ppm
+{ head -c 33 "$corpus/image_png/gray-8"; printf '\0\0\0\010acTL\0\0\0\002\0\0\0\0\363\215\223\160'; tail -c +34 "$corpus/image_png/gray-8"; } >rich/moving.png
 run 1 "$vqz" encode --delete-source rich -o kept3
 says "rich/deep.pgm: the source is kept: 16-bit samples reduced to 8"
+says "rich/pair.ppm: the source is kept: the first picture of several"
+says "rich/moving.png: the source is kept: its animation is left out"
 says "rich/link.ppm: the source is kept: it is a link"
-exists rich/deep.pgm rich/link.ppm a.ppm kept3/deep.vqz
+exists rich/deep.pgm rich/link.ppm a.ppm rich/pair.ppm rich/moving.png kept3/deep.vqz kept3/pair.vqz
 absent rich/good.jpg
 run 1 "$vqz" encode --delete-source rich -o kept3        # and so it remains
 says "rich/deep.pgm: the source is kept"
+says "rich/pair.ppm: the source is kept: the first picture of several"
 { head -c 2 "$photo"; printf '\377\342\000\012MPF\000MM\000\052'; tail -c +3 "$photo"; } >rich/gain.jpg
 run 1 "$vqz" encode --delete-source --include gain.jpg rich -o kept3
 says "rich/gain.jpg: the source is kept: further pictures behind the first one are left out"
