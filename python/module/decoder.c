@@ -131,7 +131,7 @@ static PyObject *decoder_next_frame(PyObject *base, PyObject *unused) {
     if (status == VQZ_AGAIN) Py_RETURN_NONE;
     if (status == VQZ_END) return PyTuple_New(0);
     if (status != VQZ_OK) return failed(self, status);
-    return Py_BuildValue("KLK", (unsigned long long)f.number, (long long)f.pts, (unsigned long long)f.duration);
+    return Py_BuildValue("KLKO", (unsigned long long)f.number, (long long)f.pts, (unsigned long long)f.duration, f.key ? Py_True : Py_False);
 }
 
 static PyObject *decoder_receive(PyObject *base, PyObject *args) {
@@ -169,7 +169,7 @@ static PyMethodDef methods[] = {
     {"send", decoder_send, METH_VARARGS, "The next bytes of the file."},
     {"flush", decoder_flush, METH_NOARGS, "There are no more."},
     {"info", decoder_info, METH_NOARGS, "What the header says, as a dictionary."},
-    {"next_frame", decoder_next_frame, METH_NOARGS, "Number, pts and duration of the next frame; () behind the last one."},
+    {"next_frame", decoder_next_frame, METH_NOARGS, "Number, pts and duration of the next frame, and whether it is a key frame; () behind the last one."},
     {"receive", decoder_receive, METH_VARARGS, "Writes the picture's rows; when all are there, how many tiles are not verified."},
     {0},
 };

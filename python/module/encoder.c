@@ -19,7 +19,7 @@ typedef struct output {
 } output;
 
 static PyObject *encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"quality", "effort", "tune", "lossless", "tile_size", "pixel_hash", "threads", "cpu", "max_pixels", "max_memory", "model", NULL};
+    static char *names[] = {"quality", "effort", "tune", "lossless", "tile_size", "pixel_hash", "threads", "cpu", "max_pixels", "max_memory", "model", "key_interval", NULL};
     vqz_settings s;
     vqz_settings_init(&s);
     const char *tune = "visual";
@@ -28,8 +28,9 @@ static PyObject *encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     PyObject *model = Py_None;
     vqz_model *used = NULL;
     vqz_error error = {.offset = UINT64_MAX};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$fispO&pO&O&O&O&O:Encoder", names, &s.quality, &s.effort, &tune, &lossless, to_uint32, &s.tile_size, &pixel_hash,
-                                     to_uint32, &s.threads, to_cpu, &s.cpu, to_uint64, &s.max_pixels, to_uint64, &max_memory, &model))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$fispO&pO&O&O&O&OO&:Encoder", names, &s.quality, &s.effort, &tune, &lossless, to_uint32, &s.tile_size, &pixel_hash,
+                                     to_uint32, &s.threads, to_cpu, &s.cpu, to_uint64, &s.max_pixels, to_uint64, &max_memory, &model,
+                                     to_uint32, &s.key_interval))
         return NULL;
     if (strcmp(tune, "visual") == 0) s.tune = VQZ_TUNE_VISUAL;
     else if (strcmp(tune, "psnr") == 0) s.tune = VQZ_TUNE_PSNR;

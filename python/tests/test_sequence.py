@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from conftest import picture, pnm
+from PIL import Image
 
 import vqz
 
@@ -42,6 +43,16 @@ def test_info_frames_and_the_first_picture():
     assert (info.sequence, info.timebase, info.width, info.height) == (True, Fraction(100, 2997), 96, 64)
     assert np.array_equal(vqz.decode(data), next(vqz.frames(data)).pixels)
     assert vqz.decode(data).shape == (96, 64, 3) and vqz.decode(data, upright=False).shape == (64, 96, 3)
+
+
+def test_frames_that_refer_to_others_are_the_same_in_any_order():
+    data = film(key_interval=3, quality=60)
+    frames = list(vqz.frames(data))
+    assert [f.key for f in frames] == [True, False, False, True] and all(f.key for f in vqz.frames(film()))
+    im = Image.open(io.BytesIO(data))
+    for i in (2, 1, 3, 0):
+        im.seek(i)
+        assert np.array_equal(np.asarray(im), frames[i].pixels)
 
 
 def test_a_still_has_one_frame():

@@ -87,7 +87,7 @@ class VqzImageFile(ImageFile.ImageFile):
         while self._begun <= self._frame:
             if not (frame := self._reader.next_frame()):
                 raise EOFError(f"there is no frame {self._frame}")
-            _, pts, duration = frame
+            _, pts, duration, _ = frame
             self._begun += 1
         if self.is_animated:
             unit = self._reader.info.timebase * 1000

@@ -56,6 +56,8 @@ class Frame:
     """When it is shown, in units of `Info.timebase`."""
     duration: int
     """In the same units; 0: not known."""
+    key: bool
+    """Decoding can begin here."""
     unverified_tiles: int
     """With ``partial``: tiles that were missing, damaged, or next to such a tile."""
 
@@ -110,10 +112,10 @@ class Reader:
         pixels = np.zeros(shape if self.info.channels > 1 else shape[:2], np.uint8)
         return pixels, self._feed(lambda: self._decoder.receive(pixels.data.cast("B")))
 
-    def next_frame(self) -> tuple[int, int, int] | None:
-        """Goes to the next frame, whose number, pts and duration these are; None: there are no more."""
-        frame = self._feed(self._decoder.next_frame)
-        return (frame[0], frame[1], frame[2]) if frame else None
+    def next_frame(self) -> tuple[int, int, int, bool] | None:
+        """Goes to the next frame, whose number, pts, duration and whether it is a key frame these are; None: there are no more."""
+        frame: tuple[int, int, int, bool] | tuple[()] = self._feed(self._decoder.next_frame)
+        return frame if len(frame) == 4 else None
 
 
 def _pieces(data: bytes | bytearray | memoryview) -> Callable[[int], memoryview]:

@@ -29,6 +29,8 @@ class EncoderSettings(TypedDict, total=False):
     """Refuse larger pictures."""
     max_memory: int
     """Refuse to allocate more bytes; default 4 GiB."""
+    key_interval: int
+    """Of sequences: at most so many frames from one key frame to the next; default 1. With more, frames refer to the one before, and take less."""
     model: Model | None
     """Encode with this model instead of a built-in one."""
 
