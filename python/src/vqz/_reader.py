@@ -3,7 +3,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, BinaryIO, TypeVar, Unpack
+from typing import Any, BinaryIO, TypeVar, Unpack, cast
 
 import numpy as np
 
@@ -114,8 +114,8 @@ class Reader:
 
     def next_frame(self) -> tuple[int, int, int, bool] | None:
         """Goes to the next frame, whose number, pts, duration and whether it is a key frame these are; None: there are no more."""
-        frame: tuple[int, int, int, bool] | tuple[()] = self._feed(self._decoder.next_frame)
-        return frame if len(frame) == 4 else None
+        frame = self._feed(self._decoder.next_frame)
+        return cast(tuple[int, int, int, bool], frame) if frame else None
 
 
 def _pieces(data: bytes | bytearray | memoryview) -> Callable[[int], memoryview]:
