@@ -10,6 +10,9 @@ enum { VQZ_MISSING_BITS = 2 };               /* of what synthesis misses, when i
 VQZ_INLINE uint8_t vqz_sample(int32_t v) { return (uint8_t)vqz_clamp32((v + (1 << (VQZ_PIXEL_BITS - 1))) >> VQZ_PIXEL_BITS, 0, 255); }
 VQZ_INLINE uint8_t vqz_gray(unsigned r, unsigned g, unsigned b) { return (uint8_t)((r + 2 * g + b + 2) >> 2); }
 
+/* A pixel of three samples as one number below 2^24. */
+VQZ_INLINE uint32_t vqz_colour(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }
+
 /* pixel: a sample less 128. */
 VQZ_INLINE int32_t vqz_missing(int32_t pixel, int32_t made) {
     enum { SHIFT = VQZ_PIXEL_BITS - VQZ_MISSING_BITS };

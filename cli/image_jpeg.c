@@ -185,6 +185,13 @@ static void cmyk_row(const jpeg_reader *r, uint8_t *rgb) {
     }
 }
 
+/* The film of a "motion photo", say. Phones also write some bytes of their own there. */
+static void jpeg_note_rest(jpeg_reader *r) {
+    enum { SMALL = 4096 };
+    const source *in = r->base.in;
+    if (in->regular && !r->base.loss && in->size > jpeg_offset(r) + SMALL) image_note_loss(&r->base, "what follows the picture in the file is left out");
+}
+
 static vqz_status jpeg_next(image_reader *base, image_rows *rows, vqz_error *e) {
     jpeg_reader *r = (jpeg_reader *)base;
     const uint32_t left = base->info.height - r->y;
@@ -199,7 +206,10 @@ static vqz_status jpeg_next(image_reader *base, image_rows *rows, vqz_error *e) 
         jpeg_read_scanlines(&r->jpeg, &to, 1);
         if (r->raw) cmyk_row(r, row);
     }
-    if (count == left) jpeg_finish_decompress(&r->jpeg);
+    if (count == left) {
+        jpeg_finish_decompress(&r->jpeg);
+        jpeg_note_rest(r);
+    }
     r->y += count;
     *rows = (image_rows){r->rows, (ptrdiff_t)r->stride, count};
     return VQZ_OK;

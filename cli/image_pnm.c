@@ -159,7 +159,7 @@ static vqz_status binary_row(pnm_reader *r, size_t samples, vqz_error *e) {
     return VQZ_OK;
 }
 
-static void note_what_follows(pnm_reader *r) {
+static void pnm_note_rest(pnm_reader *r) {
     int c = source_getc(r->base.in);
     while (is_space(c)) c = source_getc(r->base.in);
     if (c == 'P') image_note_loss(&r->base, "the first picture of several");
@@ -171,7 +171,7 @@ static vqz_status pnm_next(image_reader *base, image_rows *rows, vqz_error *e) {
     size_t samples = (size_t)base->info.width * r->depth;
     vqz_status s = r->kind <= 3 ? text_row(r, samples, e) : binary_row(r, samples, e);
     if (s != VQZ_OK) return s;
-    if (++r->y == base->info.height) note_what_follows(r);
+    if (++r->y == base->info.height) pnm_note_rest(r);
     *rows = (image_rows){r->row, (ptrdiff_t)samples, 1};
     return VQZ_OK;
 }

@@ -1,4 +1,5 @@
 #include "codec/palette.h"
+#include "base/pixelmath.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,6 @@ typedef struct palette {
     uint32_t slot[SLOTS];                    /* 1 + place in colours; 0: empty */
     uint32_t kept[MOST_KEPT], nkept;
 } palette;
-
-static uint32_t colour_of(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }
 
 static uint32_t slot_of(uint32_t colour) { return colour * UINT32_C(0x9E3779B1) >> 15; }
 
@@ -105,12 +104,12 @@ static bool count(palette *p, const uint8_t *rgb, uint32_t w, uint32_t h, const 
                 last = NULL;
                 continue;
             }
-            const uint32_t colour = colour_of(at);
+            const uint32_t colour = vqz_colour(at);
             const bool left = last && last->colour == colour;
             if (!left) last = find(p, colour);
             if (!last) return false;
             last->count++;
-            last->inside += left && y && colour_of(at - (size_t)w * 3) == colour;
+            last->inside += left && y && vqz_colour(at - (size_t)w * 3) == colour;
         }
     }
     return true;
@@ -130,7 +129,7 @@ vqz_status vqz_merge_colours(vqz_memory *mem, uint8_t *rgb, uint32_t w, uint32_t
             for (uint32_t x = 0; x < w; x++) {
                 uint8_t *at = rgb + ((size_t)y * w + x) * 3;
                 if (!mask[y / BLOCK * nx + x / BLOCK]) continue;
-                const uint32_t to = find(p, colour_of(at))->to;
+                const uint32_t to = find(p, vqz_colour(at))->to;
                 for (int k = 0; k < 3; k++) at[k] = (uint8_t)(to >> 8 * k);
             }
     }

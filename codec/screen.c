@@ -1,5 +1,6 @@
 #include "codec/screen.h"
 #include "base/arena.h"
+#include "base/pixelmath.h"
 #include "codec/colour.h"
 #include "codec/latent.h"
 #include "codec/palette.h"
@@ -15,7 +16,7 @@ static bool has_few_colours(vqz_samples s, uint32_t w, uint32_t h, bool *gray) {
     for (uint32_t y = 0; y < h; y += STEP, pixels += w)
         for (uint32_t x = 0; x < w; x++) {
             const uint8_t *p = s.data + y * s.stride + x * s.step;
-            const uint32_t colour = 1 + (p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16);
+            const uint32_t colour = 1 + vqz_colour(p);
             uint32_t at = colour * UINT32_C(0x9E3779B1) >> 21;
             *gray &= p[0] == p[1] && p[1] == p[2];
             while (slot[at] && slot[at] != colour) at = (at + 1) % SLOTS;
@@ -111,8 +112,6 @@ static look look_at(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint32_t
 }
 
 enum { NO_COLOUR = 1 << 24 };
-static uint32_t colour_of(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }
-
 /* Whether repeated pixels may be enough for a flat block: ends at the row from which on they cannot. Most of a photo ends here. */
 static bool may_be_flat(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint32_t by, uint32_t step) {
     const uint32_t x0 = bx * BLOCK, y0 = by * BLOCK, wide = w - x0 < BLOCK ? w - x0 : BLOCK, high = h - y0 < BLOCK ? h - y0 : BLOCK;
@@ -120,9 +119,9 @@ static bool may_be_flat(vqz_samples s, uint32_t w, uint32_t h, uint32_t bx, uint
     unsigned others = 0;
     for (uint32_t y = y0; y < y0 + high; y += step) {
         const uint8_t *p = s.data + y * s.stride + (size_t)x0 * s.step;
-        uint32_t left = x0 ? colour_of(p - s.step) : NO_COLOUR;
+        uint32_t left = x0 ? vqz_colour(p - s.step) : NO_COLOUR;
         for (uint32_t x = 0; x < wide; x++, p += s.step) {           /* in a photo any branch on these is hard to foresee */
-            const uint32_t own = colour_of(p), above = y ? colour_of(p - s.stride) : NO_COLOUR;
+            const uint32_t own = vqz_colour(p), above = y ? vqz_colour(p - s.stride) : NO_COLOUR;
             others += (own != left) & (own != above);
             left = own;
         }

@@ -224,6 +224,12 @@ says "rich/pair.ppm: the source is kept: the first picture of several"
 run 1 "$vqz" encode --delete-source --include gain.jpg rich -o kept3
 says "rich/gain.jpg: the source is kept: further pictures behind the first one are left out"
 exists rich/gain.jpg
+{ cat "$photo"; printf '%05000d' 0; } >rich/film.jpg
+{ cat "$photo"; printf '%0500d' 0; } >rich/phone.jpg
+run 1 "$vqz" encode --delete-source --include film.jpg --include phone.jpg rich -o kept3
+says "rich/film.jpg: the source is kept: what follows the picture in the file is left out"
+exists rich/film.jpg
+absent rich/phone.jpg
 if cp "$corpus"/image_tiff/pages rich/pages.tif && "$vqz" encode -o tiff.vqz rich/pages.tif 2>/dev/null; then
     cp "$corpus"/image_tiff/cmyk rich/cmyk.tif
     cp "$corpus"/image_tiff/gray-16 rich/deep16.tif
