@@ -118,7 +118,8 @@ static void test_bad_heads(void **state) {
     static const struct { uint8_t fields[20]; size_t n; vqz_status want; const char *text; } cases[] = {
         {{2, 64, 64, 0, 0, 16}, 6, VQZ_END, ""},
         {{2, 0xBF, 0x0B, 0xBF, 0x0B, 15, 15, 16}, 8, VQZ_END, ""},                                   /* 1472 x 1472 in one tile of 1024 */
-        {{0x82, 4, 64, 64, 0, 0, 16}, 7, VQZ_ERR_VERSION, "reserved flags"},
+        {{0x82, 8, 64, 64, 0, 0, 16}, 7, VQZ_ERR_VERSION, "reserved flags"},
+        {{0x82, 4, 64, 64, 0, 0, 16}, 7, VQZ_ERR_CORRUPT, "inter flag"},
         {{0x82, 2, 64, 64, 0, 0, 16}, 7, VQZ_ERR_CORRUPT, "too few"},                                /* a sequence without its fields */
         {{0x82, 0, 64, 64, 0, 0, 16}, 7, VQZ_END, ""},                                                /* a longer form of 2 */
         {{2, 0xFF, 0xFF, 0xFF, 0xFF, 15, 64, 0, 0, 16}, 10, VQZ_ERR_LIMIT, "a side may have 262144"}, /* 2^32 */
