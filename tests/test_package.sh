@@ -16,6 +16,9 @@ prefix=$work/prefix
 for file in mime/packages/vqz.xml vqz/vqz.magic; do
     cmp "$root/data/${file##*/}" "$prefix/share/$file" || { echo "share/$file was not installed"; exit 1; }
 done
+for file in man/man1/vqz.1 bash-completion/completions/vqz zsh/site-functions/_vqz fish/vendor_completions.d/vqz.fish vqz/delegates.xml; do
+    [ -s "$prefix/share/$file" ] || { echo "share/$file was not installed"; exit 1; }
+done
 pc=$(find "$prefix" -name vqz.pc)
 [ -n "$pc" ] || { echo "vqz.pc was not installed"; exit 1; }
 export PKG_CONFIG_PATH=${pc%/*}
