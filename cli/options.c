@@ -25,7 +25,7 @@ const option_row option_table[] = {
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},
     {'o', "output", "OUT", E | D | P, "file or folder to write, - for standard output; default: beside the input"},
-    {'o', "output", "FOLDER", R, "folder for the report, made where needed; default: report"},
+    {'o', "output", "OUT", R, "folder for the report, made where needed; default: report"},
     {OPT_RD_CODECS, "codecs", "LIST", R, "of vqz, jpeg (4:2:0), jpeg444, webp, avif (4:4:4), avif420, jxl, hevc; default: vqz,jpeg,webp,avif,jxl,hevc"},
     {OPT_RD_EFFORTS, "efforts", "LIST", R, "of vqz, a curve for each; default 4"},
     {OPT_RD_QUALITIES, "qualities", "LIST", R, "0 (smallest) to 100 (best), translated to each coder's own numbers; CODEC=LIST is for that one. May be given again; default: about 8 for each coder"},
@@ -62,7 +62,7 @@ const option_row option_table[] = {
     {OPT_SANDBOX, "sandbox", NULL, E | D | V, "parse every file in a process of its own that can open nothing (Linux); an error where that is not possible"},
     {'v', "verbose", NULL, E | D | V | T | R, "a line for every file"},
     {OPT_QUIET, "quiet", NULL, E | D | V | T | R, "errors only"},
-    {'g', "g", "N", T, "at most so many frames from one key frame to the next; default 1: every frame is one. With more, frames in between refer to the one before, and take less"},
+    {'g', "key-interval", "N", E | T, "of sequences: at most so many frames from one key frame to the next; default 1: every frame is one. With more, those in between refer to the frame before, and take less"},
     {OPT_FILM_CODEC, "c:v", "CODEC", T, "vqz, copy or one of FFmpeg's encoders; default: vqz, or, where IN has vqz already and OUT is no .vqz file, what FFmpeg chooses for OUT"},
     {OPT_FILM_FILTERS, "vf", "GRAPH", T, "filters of FFmpeg that frames go through, such as scale=640:-2,hflip"},
     {OPT_FILM_START, "ss", "TIME", T, "begin at this time: seconds, or hours:minutes:seconds"},
@@ -144,15 +144,15 @@ const command commands[CMD_COUNT] = {
         "vqz transcode film.vqz film.mov -c:v copy\n  packets as they are\n", 2, 2, cmd_transcode, true},
     [CMD_RD] = {"rd", "[OPTION...] IN...", "compare what coders take and lose on your own pictures: a table and a page with curves",
         "IN is a folder, in which every picture that vqz encode reads is found at any depth, or such a picture. Each picture is coded by each coder at each quality, to a real file, and decoded "
-        "again. FOLDER/rd.csv gets sizes, PSNR over R, G and B, MS-SSIM, SSIMULACRA2 and butteraugli where their programs are installed, and processor time; FOLDER/index.html curves, "
+        "again. OUT/rd.csv gets sizes, PSNR over R, G and B, MS-SSIM, SSIMULACRA2 and butteraugli where their programs are installed, and processor time; OUT/index.html curves, "
         "BD-rates, every row and a slider over cuts of equal size. It is one file that needs no network.\n"
         "JPEG is within vqz (libjpeg-turbo). WebP, AVIF, JPEG XL and HEVC need cwebp and dwebp, avifenc and avifdec, cjxl and djxl, and an ffmpeg with libx265. What is not installed is left out and "
         "named; where --codecs or --metrics asks for it by name, the exit status is 1.\n"
         "Pictures are compared as 8-bit RGB, upright. More bits are reduced, gray and CMYK become RGB, what is transparent is shown over white, colour profiles are ignored: a note says so.\n"
-        "Rows are kept in FOLDER/rows.tsv as they are measured. A later run takes those whose picture, program and settings are the same, so an interrupted one goes on. docs/rd.md explains "
+        "Rows are kept in OUT/rows.tsv as they are measured. A later run takes those whose picture, program and settings are the same, so an interrupted one goes on. docs/rd.md explains "
         "what is measured, and its pitfalls.\n",
         "vqz rd photos\n  writes report/index.html and report/rd.csv\nvqz rd -o r --codecs vqz,jpeg,avif --efforts 1,4,7 photos\n  three curves of vqz beside two others\n"
-        "vqz rd --qualities 30,50,70,90 --qualities webp=10,40,80 --metrics psnr photos\n  fewer points, faster\n", 1, 1 << 30, cmd_rd},
+        "vqz rd --qualities 30,60,90 --qualities webp=10,50 --metrics psnr photos\n  fewer points, faster\n", 1, 1 << 30, cmd_rd},
     [CMD_MANIFEST] = {"manifest", "merge -o OUT MANIFEST... | verify MANIFEST [FOLDER]", "put lists of what was made together, and hold files against them",
         "merge makes one manifest of those that all shares of a folder have written (vqz encode --shard --manifest). It is an error where a share is missing or there twice, where a file "
         "is missing or was made twice, or where shares saw different folders or had different settings.\n"
