@@ -12,9 +12,9 @@ uint64_t stamp_made(const options *o, const uint8_t *model, size_t model_size) {
     vqz_model_info info = {0};
     if (!model) vqz_model_get_info(o->config.model, &info);
     const uint64_t which = model ? XXH64(model, model_size, 0) : XXH64(info.id, sizeof info.id, 0);
-    const int n = snprintf(text, sizeof text, "%016" PRIx64 " q%.4f e%d t%u l%u s%u h%u size%" PRIu64 " psnr%.6f strip%d matrix%d fps%u/%u", which,
+    const int n = snprintf(text, sizeof text, "%016" PRIx64 " q%.4f e%d t%u l%u s%u h%u size%" PRIu64 " psnr%.6f strip%d matrix%d fps%u/%u g%u", which,
                            (double)s->quality, s->effort, s->tune, s->lossless, s->tile_size, s->pixel_hash, o->target_size, o->target_psnr, o->strip,
-                           (int)o->config.matrix, t->timebase_num, t->timebase_den);
+                           (int)o->config.matrix, t->timebase_num, t->timebase_den, s->key_interval);
     return XXH64(text, (size_t)n, 0);
 }
 

@@ -5,7 +5,7 @@ set -u
 vqz=$(realpath "$1")
 spec=$(realpath "$2")
 model=$(realpath models/base.vqzm)
-lines=$(cat spec/decoder/*.[ch] | wc -l)
+lines=$(cat $(ls spec/decoder/*.[ch] | grep -v /inter) | wc -l)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -87,6 +87,6 @@ refused 13 MODEL_INVALID t.vqz short.vqzm
 refused 12 MODEL_UNKNOWN t.vqz other.vqzm
 refused 3 ARGUMENT absent.vqz
 
-[ "$lines" -gt 0 ] && [ "$lines" -lt 1500 ] || bad "spec/decoder has $lines lines: it is to stay below 1,500"
+[ "$lines" -gt 0 ] && [ "$lines" -lt 1500 ] || bad "spec/decoder has $lines lines: it is to stay below 1,500, beside inter.c"
 
 [ $failures -eq 0 ] && echo "all good" || { echo "$failures failures"; exit 1; }

@@ -58,7 +58,6 @@ static int decode_sample(struct alpha *a, int x, int y) {
                    (uint64_t)NN << 40 | (uint64_t)NEE << 48;
     uint32_t entry = (uint32_t)(key * 0x9E3779B97F4A7C15u >> 48);
     int value = a->memory[entry].value, trust = sharp ? a->memory[entry].trust : 0, v;
-
     bool guessed = trust > 0 && value != pred;
     if (guessed && bit(&a->p.d, &a->guess[trust - 1][class_of(value)])) {                              /* 1 */
         v = value;

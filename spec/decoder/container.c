@@ -72,12 +72,13 @@ static void read_head(void) {   /* section 5 */
     r.sequence = flags >> 8 & 1;
     uint32_t numerator = r.sequence ? get_varint(b) : 0, denominator = r.sequence ? get_varint(b) : 0;
     r.said = r.sequence ? get_varint(b) : 0;
-    require(flags >> 9 == 0, VERSION, "HEAD", "has reserved flags");
-    bool good = tw <= 4095 && th <= 4095 && quality <= 1600 && cicp && numerator < INT32_MAX && denominator < INT32_MAX;
+    require(flags >> 10 == 0, VERSION, "HEAD", "has reserved flags");
+    bool good = (flags >> 8 & 3) != 2 && tw <= 4095 && th <= 4095 && quality <= 1600 && cicp && numerator < INT32_MAX && denominator < INT32_MAX;
     require(good, CORRUPT, "HEAD", "has a field out of its range");
     require(b->left == 0, VERSION, "HEAD", "has more fields");
     require(w <= MAX_SIDE && h <= MAX_SIDE && w * h <= MAX_PIXELS, LIMIT, "the picture", "is too large");
     pic->depth = (flags & 3) + 1;
+    pic->inters = flags >> 9 & 1;
     pic->width = (uint32_t)w;
     pic->height = (uint32_t)h;
     pic->tile_width = 64 * (tw + 1);
@@ -94,20 +95,22 @@ static void read_head(void) {   /* section 5 */
 }
 
 static void read_frame_head(struct bytes *b) {   /* section 14 */
-    uint32_t flags = get_varint(b);
-    require((flags & 7) == 0 && flags >> 10 == 0, VERSION, "FRAM", "is of a type, or has flags, that nobody knows");
+    uint32_t flags = get_varint(b), inter = flags & r.pic->inters;
+    require((flags & 7) == inter && flags >> 10 == 0, VERSION, "FRAM", "is of a type, or has flags, that nobody knows");
     int64_t pts = fold(get_long(b)), duration = (int64_t)get_long(b), most = (int64_t)1 << 61;
-    uint32_t quality = flags & 64 ? get_varint(b) : 0, layers = flags << 2 & 192;
-    bool good = quality <= 1600 && flags >> 7 == 0 && (layers & ~r.head_flags) == 0;
-    good = good && pts >= -most && pts < most && duration < most - pts;
+    uint64_t quality = flags & 64 ? get_varint(b) : 0, back = inter ? get_long(b) + 1 : 0, layers = flags << 2 & 192;
+    bool good = quality <= 1600 && flags >> 7 == inter && !(inter && flags & 8) && (layers & ~r.head_flags) == 0;
+    good = good && pts >= -most && pts < most && duration < most - pts && back <= (uint64_t)(pts + most);
     require(good, CORRUPT, "FRAM", "has a field out of its range");
     require(b->left == 0, VERSION, "FRAM", "has more fields");
     bool later = r.frames ? pts > r.entry[r.entries - 1].pts : (flags & 8) != 0;
     require(later, CORRUPT, "FRAM", "is not later than the one before, or cannot be the first one");
+    r.pic->inter = inter;
+    require(!inter || r.entry[r.entries - 1].pts == pts - (int64_t)back, REFERENCE, "FRAM", "refers to another frame");
     r.start = r.frames++ ? r.start : pts;
     r.end = pts + duration;
     r.entry[r.entries++] = (struct entry){(size_t)(r.chunk - r.begin), flags & 8, pts};
-    begin_frame(layers);
+    begin_frame((uint32_t)layers);
 }
 
 static void read_blob(struct bytes *b) {   /* section 10: looked at, not unpacked */

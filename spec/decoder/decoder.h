@@ -9,7 +9,7 @@
 
 /* Names of container.md section 11 and numbers of include/vqz/vqz.h. The number is the exit status. */
 enum status { ARGUMENT = 3, MEMORY, LIMIT, SIGNATURE, VERSION, TRUNCATED, CHECKSUM, CORRUPT, HASH,
-              MODEL_UNKNOWN, MODEL_INVALID };
+              MODEL_UNKNOWN, MODEL_INVALID, REFERENCE = 17 };
 /* ---- main.c ---- */
 void require(bool good, enum status status, const char *what, const char *why);
 static inline void demand(bool good, const char *what) { require(good, MODEL_INVALID, "the model:", what); }
@@ -44,10 +44,9 @@ void sha256(const uint8_t *p, size_t size, uint8_t digest[32]);
 enum { LATENTS, RESIDUAL, ALPHA, LAYERS };
 struct rectangle { uint32_t x, y, w, h; };
 struct picture {
-    uint32_t width, height, depth;          /* depth: samples per pixel, that is the layout */
-    uint32_t tile_width, tile_height, nx, ny;
+    uint32_t width, height, depth, tile_width, tile_height, nx, ny;   /* depth: samples per pixel, that is the layout */
     const uint8_t *model_id;
-    bool has[LAYERS], has_hash;             /* this and all below: of the present frame */
+    bool inters, inter, has[LAYERS], has_hash;   /* some are inter frames; from `inter` on: of the present frame */
     uint64_t hash;
     uint8_t *samples;
     struct bytes *payload[LAYERS];          /* one for each tile */

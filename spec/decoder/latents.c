@@ -1,5 +1,5 @@
 /* bitstream.md: the payload of a latent tile. */
-#include "decoder.h"
+#include "inter.h"
 
 struct tile {
     const struct model *m;
@@ -38,7 +38,7 @@ static struct tensor decode_hyper(struct tile *t) {
     for (uint32_t c = 0; c < in.c; c++)
         for (uint32_t i = 0; i < in.h * in.w; i++) {
             int64_t z = 0;
-            if (c < m->Z) {
+            if (c < m->Z && inter_live(i / in.w, i % in.w)) {
                 const struct table *table = &m->ztable[t->level->ztab[c]];
                 uint32_t k = rans_symbol(&t->d, table), escape = table->symbols - 1;
                 z = t->level->zoff[c] + (k < escape ? (int64_t)k - escape / 2 : raw_golomb(&t->d));
@@ -89,10 +89,11 @@ static void decode_pass(struct tile *t, uint32_t slice, uint32_t first, uint32_t
                 int rung[2];
                 for (int i = 0; i < 2; i++)
                     rung[i] = (int)clamp((ls[i] + loggain[i] + 256 * t->bias[slice] + 128) >> 8, 0, m->R - 1);
-                if (t->mask >> slice & 1)
+                if (t->mask >> slice & 1 && inter_coded(y, x))
                     decode_pair(t, rung, residual);
                 for (uint32_t i = 0; i < 2; i++) {
-                    latent[i] = (int16_t)clamp(mu[i] + rounded(residual[i] * inv[i], m->is), -32768, 32767);
+                    int64_t v = mu[i] + rounded(residual[i] * inv[i], m->is);
+                    latent[i] = inter_coded(y, x) ? (int16_t)clamp(v, -32768, 32767) : latent[i];
                     at(&anchors, y, x)[p + i] = latq(m, first + p + i, latent[i]);
                 }
             }
@@ -117,6 +118,7 @@ static void decode_slice(struct tile *t, const struct tensor *hyper, uint32_t sl
 void decode_latents(const struct model *m, struct bytes payload, struct rectangle tile, const struct tensor *latents) {
     struct tile t = {.m = m, .w = ceil_div(tile.w, 16), .h = ceil_div(tile.h, 16), .d.limit = 50};
     t.y = (struct tensor){t.h, latents->w, m->C, at(latents, tile.y / 16, tile.x / 16)};
+    inter_tile(m, tile, &t.y);
     payload = split_payload(payload, false);
     if (payload.left == 0)
         return;
@@ -130,6 +132,7 @@ void decode_latents(const struct model *m, struct bytes payload, struct rectangl
     uint32_t hash = get_number(&payload, 4);
     rans_open(&t.d, &payload, 1u << (flags & 3));
     t.d.raw = payload;
+    inter_motion(&t.d);
     decode_steps(&t);
     struct tensor hyper = decode_hyper(&t);
     for (uint32_t i = 0, channel = 0; i < m->S; channel += m->slice[i++]) {
@@ -138,7 +141,6 @@ void decode_latents(const struct model *m, struct bytes payload, struct rectangl
         release(scope);
     }
     rans_close(&t.d);
-
     size_t row = (size_t)t.w * m->C;
     uint8_t *bytes = take(t.h, 2 * row);
     for (size_t i = 0; i < t.h * row; i++) {

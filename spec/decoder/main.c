@@ -1,10 +1,10 @@
 /* vqz-spec-decoder MODEL.vqzm IN.vqz OUT.pam */
-#include "decoder.h"
+#include "inter.h"
 #include <stdio.h>
 
 void require(bool good, enum status status, const char *what, const char *why) {
     static const char *const names[] = {"ARGUMENT", "MEMORY", "LIMIT", "SIGNATURE", "VERSION", "TRUNCATED", "CHECKSUM",
-                                        "CORRUPT", "HASH", "MODEL_UNKNOWN", "MODEL_INVALID"};
+                                        "CORRUPT", "HASH", "MODEL_UNKNOWN", "MODEL_INVALID", "", "", "", "REFERENCE"};
     if (good)
         return;
     fprintf(stderr, "vqz-spec-decoder: %s (%d): %s %s\n", names[status - ARGUMENT], (int)status, what, why);
@@ -69,12 +69,14 @@ int main(int argc, char **argv) {
     read_model(&m, read_file(argv[1]));
     read_start(&pic, read_file(argv[2]));
     require(memcmp(m.id, pic.model_id, 16) == 0, MODEL_UNKNOWN, "the file", "was made with another model");
+    inter_open(&m, &pic);
     FILE *f = NULL;
     size_t size = (size_t)pic.width * pic.height * pic.depth;
     while (read_frame()) {   /* one picture behind the other */
         void *scope = mark();
         pic.samples = take(size, 1);
         decode_frame(&m, &pic);
+        inter_keep();
         require(!pic.has_hash || xxh64(pic.samples, size) == pic.hash, HASH, "the picture", "differs from its hash");
         require(f || (f = fopen(argv[3], "wb")), ARGUMENT, argv[3], "cannot be written");
         fprintf(f, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %u\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n", (unsigned)pic.width,

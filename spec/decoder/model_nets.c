@@ -30,7 +30,6 @@ static void read_layer(const struct net *net, struct layer *l, struct bytes *b) 
     demand(fits, "an addend has another size");
     dst->up += (int)l->shuffle / 2;
     demand(dst->down <= 14 && dst->up <= 8, "a layer changes the resolution too much");
-
     size_t each = l->requant ? 0 : (size_t)l->k * l->k * src->channels;
     int width = src->type == S16 ? 2 : 1, most = width == 2 ? 32767 : 127;
     l->w = get_array(b, each * l->cout, width, -most, most);

@@ -1,5 +1,5 @@
 /* bitstream.md, "Pixels": from latents to colour samples. */
-#include "decoder.h"
+#include "inter.h"
 
 void synthesize(const struct model *m, const struct picture *pic, struct rectangle tile, const struct tensor *latents) {
     uint32_t x = (uint32_t)larger((int)tile.x / 16 - REACH, 0), y = (uint32_t)larger((int)tile.y / 16 - REACH, 0);
@@ -17,8 +17,8 @@ void synthesize(const struct model *m, const struct picture *pic, struct rectang
     for (uint32_t i = 0; i < tile.w * tile.h; i++) {
         const int16_t *v = at(&pixels, tile.y - 16 * y + i / tile.w, tile.x - 16 * x + i % tile.w);
         uint8_t *p = pixel(pic, tile, i), rgb[3];
-        for (int k = 0; k < 3; k++)
-            rgb[k] = (uint8_t)clamp((v[k] + 32) >> 6, 0, 255);
+        for (uint32_t k = 0; k < 3; k++)
+            rgb[k] = (uint8_t)clamp((inter_sample(tile.x + i % tile.w, tile.y + i / tile.w, k, v[k]) + 32) >> 6, 0, 255);
         for (uint32_t k = 0; k < colours(pic); k++)
             p[k] = colours(pic) == 3 ? rgb[k] : (uint8_t)((rgb[0] + 2 * rgb[1] + rgb[2] + 2) >> 2);
     }
