@@ -109,8 +109,9 @@ def head(r):
             f.chunks[0].payload = make(f.chunks[0].payload)
         return change
 
-    for bit in (0, 22):
-        r.spoilt(f'head-flag-{bit + 9}', 'VERSION', f'5: flag {bit + 9}', with_head(reserved=1 << bit))
+    for bit in (0, 21):
+        r.spoilt(f'head-flag-{bit + 10}', 'VERSION', f'5: flag {bit + 10}', with_head(reserved=1 << bit))
+    r.spoilt('head-inter', 'CORRUPT', '5: inter frames in a still', with_head(inters=True))
     r.spoilt('head-width', 'LIMIT', '5: width 2^18 + 1', with_head(width=(1 << 18) + 1, height=1, tile=(1024, 1024)))
     r.spoilt('head-height', 'LIMIT', '5: height 2^18 + 1', with_head(height=(1 << 18) + 1, width=1))
     r.spoilt('head-width-largest', 'LIMIT', '5: width 2^32', with_head(width=1 << 32))

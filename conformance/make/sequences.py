@@ -65,6 +65,11 @@ def valid(s):
     put('program', 'made by the program', s.encode.film(s.paths['plain'], 'smooth', 40, 30, 3, 3, '-q', 20, '--fps', '30000/1001'))
     put('program-tiles', 'made by the program: tiles, alpha, residuals, pixel hashes',
         s.encode.film(s.paths['plain'], 'smooth', 150, 140, 4, 2, '-q', 90, '--tile-size', 128, '--pixel-hash'))
+    for name, samples, options in (('', 3, ('-q', 20)), ('-gray', 1, ('-q', 60)), ('-tiles', 3, ('-q', 50, '--tile-size', 128, '--pixel-hash')),
+                                   ('-residuals', 4, ('-q', 90, '--tile-size', 128, '--pixel-hash'))):
+        put(f'inter{name}', 'inter frames, made by the program' + (': ' + name[1:] if name else ''),
+            s.encode.film(s.paths['plain'], 'smooth', 200 if 'tile' in str(options) else 75, 70, samples, 4, *options, '--key-interval', 3))
+    s.add('sequence-inter-photo', s.encode.film(None, 'smooth', 90, 70, 3, 4, '-q', 35, '--key-interval', 10), 'base', 'sequence: inter frames, trained model')
 
 
 def partial(s):
@@ -144,6 +149,12 @@ def refusals(r):
         spoilt(f'frame-type-{t}', 'VERSION', f'a frame of type {t}', frame(3, more=t))
     for bit in (10, 31):
         spoilt(f'frame-flag-{bit}', 'VERSION', f'flag {bit} of FRAM', frame(3, more=1 << bit))
+    spoilt('inter-not-announced', 'VERSION', 'an inter frame that HEAD does not announce', frame(3, key=False, back=1))
+    spoilt('inter-other', 'REFERENCE', 'an inter frame that refers to another frame than the one before', frame(3, key=False, back=2), inters=True)
+    spoilt('inter-key', 'CORRUPT', 'an inter frame that is a key frame', frame(3, back=1), inters=True)
+    spoilt('inter-references', 'CORRUPT', 'an inter frame with three references', frame(3, key=False, back=1, more=1 << 8), inters=True)
+    spoilt('inter-short', 'CORRUPT', 'an inter frame that does not say what it refers to', frame(3, payload=b'\x81\1\2\1'), inters=True)
+    spoilt('inter-past', 'CORRUPT', 'an inter frame that refers to a time that cannot be said', frame(3, key=False, back=(1 << 61) + 3), inters=True)
     for bit in (7, 9):
         spoilt(f'frame-references-{bit}', 'CORRUPT', 'an intra frame with references', frame(3, more=1 << bit))
     spoilt('frame-order-type', 'VERSION', 'an unknown type goes before missing fields', frame(3, payload=b'\x09'))

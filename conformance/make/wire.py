@@ -89,13 +89,14 @@ class Picture:
     has_hash: bool = False
     has_residual: bool = False
     quality: int = 1200
-    reserved: int = 0              # flags above bit 8
+    inters: bool = False           # frames may be inter frames
+    reserved: int = 0              # flags above bit 9
     timing: tuple | None = None    # of a sequence: numerator and denominator of the timebase, number of frames
 
     def head(self, size=1):
         """Payload of HEAD; its numbers have at least `size` bytes."""
         flags = self.samples - 1 | self.orientation - 1 << 2 | bool(self.cicp) << 5 | self.has_hash << 6 | self.has_residual << 7
-        flags |= (self.timing is not None) << 8 | self.reserved << 9
+        flags |= (self.timing is not None) << 8 | self.inters << 9 | self.reserved << 10
         numbers = (flags, self.width - 1, self.height - 1, self.tile[0] // 64 - 1, self.tile[1] // 64 - 1, self.quality)
         times = (self.timing[0] - 1, self.timing[1] - 1, self.timing[2]) if self.timing else ()
         return b''.join(varint(v, size) for v in numbers) + self.model + self.cicp + b''.join(varint(v, size) for v in times)
@@ -134,13 +135,15 @@ class Frame:
     has_hash: bool = False
     has_residual: bool = False
     quality: int | None = None
+    back: int = 0                  # of an inter frame: how much later it is than the one that it refers to
     more: int = 0                  # other flags
 
     def payload(self, size=1):
         """Payload of FRAM; its numbers have at least `size` bytes."""
-        flags = self.key << 3 | self.has_hash << 4 | self.has_residual << 5 | (self.quality is not None) << 6 | self.more
+        flags = self.key << 3 | self.has_hash << 4 | self.has_residual << 5 | (self.quality is not None) << 6 | (129 if self.back else 0) | self.more
         numbers = varint(flags, min(size, 5)) + varint(2 * self.pts if self.pts >= 0 else -2 * self.pts - 1, size) + varint(self.duration, size)
-        return numbers + (b'' if self.quality is None else varint(self.quality, min(size, 5)))
+        numbers += b'' if self.quality is None else varint(self.quality, min(size, 5))
+        return numbers + (varint(self.back - 1, size) if self.back else b'')
 
 
 @dataclass
