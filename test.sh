@@ -92,7 +92,7 @@ if [ $full = 1 ]; then
     slow cluster "$program examples/dask_folder.py examples/dask-requirements.txt python tools/test-cluster.sh" one "shares on Slurm, Open MPI, GNU parallel and Dask" tools/test-cluster.sh build/vqz
     for shell in zsh fish; do one "completions in $shell" python3 tests/completions.py $shell build/vqz; done
     must "packages for .deb" tools/install-packages.sh deb
-    slow deb "$program tools/bare-check.sh tools/test-deb.sh" one ".deb in a bare Debian" tools/test-deb.sh
+    slow deb "$program data plugins tools/bare-check.sh tools/test-deb.sh" one ".deb in a bare Debian" tools/test-deb.sh
     slow quickstart "$program quickstart.sh samples" one "quickstart" ./quickstart.sh
     [ ! -d ../shared/kodak ] || slow kodak-rate "$program bench" one "rate on Kodak" kodak
 fi
