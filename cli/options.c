@@ -142,7 +142,7 @@ const command commands[CMD_COUNT] = {
         "vqz transcode film.mp4 film.vqz\n  the pictures of a film\nvqz transcode -q 60 film.mp4 film.mkv\n  with sound, subtitles and chapters\n"
         "vqz transcode film.vqz film.mp4 -c:v libx264 -crf 18\n  and back\nvqz transcode -ss 1:30 -t 10 film.mkv part.vqz -vf scale=640:-2\n  ten seconds, smaller\n"
         "vqz transcode film.vqz film.mov -c:v copy\n  packets as they are\n", 2, 2, cmd_transcode, true},
-    [CMD_RD] = {"rd", "[OPTION...] IN...", "compare what coders take and lose on your own pictures: a table and a page with curves",
+    [CMD_RD] = {"rd", "[OPTION...] IN...", "compare coders on your own pictures: a table, and a page with curves",
         "IN is a folder, in which every picture that vqz encode reads is found at any depth, or such a picture. Each picture is coded by each coder at each quality, to a real file, and decoded "
         "again. OUT/rd.csv gets sizes, PSNR over R, G and B, MS-SSIM, SSIMULACRA2 and butteraugli where their programs are installed, and processor time; OUT/index.html curves, "
         "BD-rates, every row and a slider over cuts of equal size. It is one file that needs no network.\n"

@@ -6,11 +6,7 @@
 #include <string.h>
 
 #define FFMPEG_COLOURS "-sws_flags", "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp", "-frames:v", "1"
-#define AVIF(NAME, TITLE, SAMPLING) \
-    {.name = NAME, .title = TITLE, .encoder = "avifenc", .decoder = "avifdec", .package = "libavif-bin", .version = "--version", .suffix = ".avif", .decoded = ".png", \
-     .encode = {"avifenc", "-s", "6", "-j", "1", "-y", SAMPLING, "--min", "%q", "--max", "%q", "%i", "%o"}, \
-     .decode = {"avifdec", "-j", "1", "--png-compress", "0", "%i", "%o"}, \
-     .qualities = "0,8,17,30,43,56,71,84", .native = {63, 0}, .step = 1, .takes_png = true}
+#define AVIF_DECODE {"avifdec", "-j", "1", "--png-compress", "0", "%i", "%o"}
 
 const rd_format rd_formats[] = {
     {.name = "vqz", .title = "vqz", .version = "--version", .suffix = ".vqz", .decoded = ".ppm",
@@ -22,8 +18,12 @@ const rd_format rd_formats[] = {
     {.name = "webp", .title = "WebP", .encoder = "cwebp", .decoder = "dwebp", .package = "webp", .version = "-version", .suffix = ".webp", .decoded = ".ppm",
      .encode = {"cwebp", "-quiet", "-m", "6", "-q", "%q", "%i", "-o", "%o"}, .decode = {"dwebp", "-quiet", "-ppm", "%i", "-o", "%o"},
      .qualities = "0,5,15,35,60,80,90,96", .native = {0, 100}, .step = 0.01},
-    AVIF("avif", "AVIF 4:4:4", "444"),
-    AVIF("avif420", "AVIF 4:2:0", "420"),
+    {.name = "avif", .title = "AVIF 4:4:4", .encoder = "avifenc", .decoder = "avifdec", .package = "libavif-bin", .version = "--version", .suffix = ".avif", .decoded = ".png",
+     .encode = {"avifenc", "-s", "6", "-j", "1", "-y", "444", "--min", "%q", "--max", "%q", "%i", "%o"}, .decode = AVIF_DECODE,
+     .qualities = "0,8,17,30,43,56,71,84", .native = {63, 0}, .step = 1, .takes_png = true},
+    {.name = "avif420", .title = "AVIF 4:2:0", .encoder = "avifenc", .decoder = "avifdec", .package = "libavif-bin", .version = "--version", .suffix = ".avif", .decoded = ".png",
+     .encode = {"avifenc", "-s", "6", "-j", "1", "-y", "420", "--min", "%q", "--max", "%q", "%i", "%o"}, .decode = AVIF_DECODE,
+     .qualities = "0,8,17,30,43,56,71,84", .native = {63, 0}, .step = 1, .takes_png = true},
     {.name = "jxl", .title = "JPEG XL", .encoder = "cjxl", .decoder = "djxl", .package = "libjxl-tools", .version = "--version", .suffix = ".jxl", .decoded = ".ppm",
      .encode = {"cjxl", "--quiet", "--num_threads=0", "-e", "7", "-q", "%q", "%i", "%o"}, .decode = {"djxl", "--quiet", "--num_threads=0", "%i", "%o"},
      .qualities = "2,10,25,45,65,80,90,96", .native = {0, 100}, .step = 0.01},

@@ -48,10 +48,20 @@ static vqz_status close_both(FILE *in, FILE *out, vqz_status s, vqz_error *e) {
     return s;
 }
 
-/* Rows of a PPM file of our own. */
+/* The head of a PPM file of our own: three lines. */
+static bool read_head(FILE *in, unsigned *width, unsigned *height) {
+    char lines[3][32], *end;
+    for (int i = 0; i < 3; i++)
+        if (!fgets(lines[i], sizeof lines[i], in)) return false;
+    if (strcmp(lines[0], "P6\n") != 0 || strcmp(lines[2], "255\n") != 0) return false;
+    *width = (unsigned)strtoul(lines[1], &end, 10);
+    *height = (unsigned)strtoul(end, NULL, 10);
+    return *width && *height;
+}
+
 static vqz_status encode(jpeg_job *j, struct jpeg_compress_struct *c, FILE *in, FILE *out, int quality, bool full_chroma, uint8_t **row, vqz_error *e) {
     unsigned width, height;
-    if (fscanf(in, "P6 %u %u 255", &width, &height) != 2 || fgetc(in) == EOF) return cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "a temporary file is no PPM file");
+    if (!read_head(in, &width, &height)) return cli_fail(e, VQZ_ERR_INTERNAL, NO_OFFSET, "a temporary file is no PPM file");
     *row = malloc((size_t)width * 3);
     if (!*row) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
     if (setjmp(j->jump)) {

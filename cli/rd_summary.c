@@ -71,6 +71,7 @@ static void speeds(const rd_plan *p, const rd_curve *c, rd_summary *s) {
 
 void rd_summarise(const rd_plan *p, const rd_curve *c, rd_summary *s) {
     const rd_curve *anchor = &p->curves[p->anchor];
+    *s = (rd_summary){0};
     for (rd_metric m = 0; m < RD_METRICS; m++) {
         rd_point a[RD_QUALITIES_MOST], t[RD_QUALITIES_MOST];
         double sum = 0;

@@ -151,7 +151,7 @@ static void jpeg(void **state) {
     write_text("bad.jpg", "\xff\xd8\xff\xe0nothing");
     assert_int_not_equal(rd_jpeg_decode("bad.jpg", "c.ppm", &e), VQZ_OK);
     assert_non_null(strstr(e.text, "libjpeg"));
-    write_text("bad.ppm", "P6 4 4 255\nabc");
+    write_text("bad.ppm", "P6\n4 4\n255\nabc");
     assert_int_not_equal(rd_jpeg_encode("bad.ppm", "c.jpg", 50, false, &e), VQZ_OK);
     assert_int_not_equal(rd_jpeg_encode("not there.ppm", "c.jpg", 50, false, &e), VQZ_OK);
     image_free(&original);
