@@ -33,7 +33,7 @@ static vqz_status measure(rd_plan *p, progress *shown, vqz_error *e) {
     if (s == VQZ_OK) s = rd_crops_make(p, shown, e);
     progress_clear(shown);
     if (s == VQZ_OK) s = rd_write_csv(p, e);
-    return s == VQZ_OK ? rd_write_page(p, rd_page, (size_t)(rd_page_end - rd_page), e) : s;
+    return s == VQZ_OK ? rd_write_page(p, rd_page, (uintptr_t)rd_page_end - (uintptr_t)rd_page, e) : s;
 }
 
 int cmd_rd(options *o) {

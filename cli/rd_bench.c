@@ -66,6 +66,16 @@ static vqz_status load(image *im, const char *path, const options *o, bool uprig
     return s;
 }
 
+static vqz_status write_file(const char *path, const void *data, size_t size, vqz_error *e) {
+    FILE *file = fopen(path, "wbe");
+    bool written = false;
+    if (file) {
+        written = fwrite(data, 1, size, file) == size;
+        written = fclose(file) == 0 && written;
+    }
+    return written ? VQZ_OK : cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write a temporary file: %s", strerror(errno));
+}
+
 static vqz_status save(const image *im, const char *path, image_format format, const options *o, vqz_error *e) {
     sink out;
     image_writer *w;
@@ -76,9 +86,7 @@ static vqz_status save(const image *im, const char *path, image_format format, c
     if (s == VQZ_OK) s = image_writer_finish(w, e);
     image_writer_close(w);
     if (s == VQZ_OK && out.error) s = sink_failed(&out, e);
-    FILE *file = s == VQZ_OK ? fopen(path, "wbe") : NULL;
-    const bool written = file && fwrite(out.buffer, 1, out.used, file) == out.used;
-    if (s == VQZ_OK && ((file && fclose(file) != 0) || !written)) s = cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot write a temporary file: %s", strerror(errno));
+    if (s == VQZ_OK) s = write_file(path, out.buffer, out.used, e);
     sink_close(&out);
     return s;
 }

@@ -32,14 +32,14 @@ static void fail(j_common_ptr c) {
 
 static void be_silent(j_common_ptr c) { (void)c; }
 
-static vqz_status open_both(const char *from, const char *to, FILE **in, FILE **out, vqz_error *e) {
-    *in = fopen(from, "rb");
-    *out = *in ? fopen(to, "wb") : NULL;
-    if (*out) return VQZ_OK;
-    const int error = errno;
-    if (*in) (void)fclose(*in);
-    return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot open a temporary file: %s", strerror(error));
+static bool open_both(const char *from, const char *to, FILE **in, FILE **out) {
+    *in = fopen(from, "rbe");
+    *out = *in ? fopen(to, "wbe") : NULL;
+    if (!*out && *in) (void)fclose(*in);
+    return *out != NULL;
 }
+
+static vqz_status not_open(vqz_error *e) { return cli_fail(e, VQZ_ERR_ARGUMENT, NO_OFFSET, "cannot open a temporary file: %s", strerror(errno)); }
 
 static vqz_status close_both(FILE *in, FILE *out, vqz_status s, vqz_error *e) {
     const bool bad = ferror(out) != 0;
@@ -93,12 +93,11 @@ vqz_status rd_jpeg_encode(const char *from, const char *to, int quality, bool fu
     struct jpeg_compress_struct c = {.client_data = &j};
     FILE *in, *out;
     uint8_t *row = NULL;
-    vqz_status s = open_both(from, to, &in, &out, e);
-    if (s != VQZ_OK) return s;
+    if (!open_both(from, to, &in, &out)) return not_open(e);
     c.err = jpeg_std_error(&j.errors);
     j.errors.error_exit = fail;
     j.errors.output_message = be_silent;
-    s = encode(&j, &c, in, out, quality, full_chroma, &row, e);
+    const vqz_status s = encode(&j, &c, in, out, quality, full_chroma, &row, e);
     jpeg_destroy_compress(&c);
     free(row);
     return close_both(in, out, s, e);
@@ -131,12 +130,11 @@ vqz_status rd_jpeg_decode(const char *from, const char *to, vqz_error *e) {
     struct jpeg_decompress_struct d = {.client_data = &j};
     FILE *in, *out;
     uint8_t *row = NULL;
-    vqz_status s = open_both(from, to, &in, &out, e);
-    if (s != VQZ_OK) return s;
+    if (!open_both(from, to, &in, &out)) return not_open(e);
     d.err = jpeg_std_error(&j.errors);
     j.errors.error_exit = fail;
     j.errors.output_message = be_silent;
-    s = decode(&j, &d, in, out, &row, e);
+    const vqz_status s = decode(&j, &d, in, out, &row, e);
     jpeg_destroy_decompress(&d);
     free(row);
     return close_both(in, out, s, e);

@@ -365,7 +365,7 @@ static void table_and_page(void **state) {
     assert_int_equal(count(text, "nan"), 0);
     free(text);
     assert_int_not_equal(rd_write_page(&s.p, "<html>", 6, &e), VQZ_OK);
-    const size_t size = (size_t)(rd_page_end - rd_page);         /* the template itself */
+    const size_t size = (uintptr_t)rd_page_end - (uintptr_t)rd_page;         /* the template itself */
     assert_int_equal(rd_write_page(&s.p, rd_page, size, &e), VQZ_OK);
     text = read_text("report/index.html");
     assert_int_equal(count(text, "@DATA@"), 0);
