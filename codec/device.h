@@ -32,6 +32,8 @@ typedef struct vqz_device_job {
     uint32_t level, lambda;
     uint8_t unit;                            /* rows of a step; 0: no steps */
     bool correct;
+    void (*meanwhile)(void *arg);            /* called when the GPU has work */
+    void *arg;
 } vqz_device_job;
 /* payload: [tiles], made, the caller's (vqz_free). */
 vqz_status vqz_device_encode(vqz_device *d, const vqz_device_job *job, vqz_memory *mem, vqz_pool *pool, uint8_t **payload, size_t *size, vqz_error *e);

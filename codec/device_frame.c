@@ -113,7 +113,10 @@ static vqz_status encode(vqz_device *d, ordering *o, uint8_t **payload, size_t *
     vqz_error own = {.offset = VQZ_NO_OFFSET};
     VQZ_TRY(vqz_device_take(d, j->model, &t, why));
     vqz_status s = t.table->encode_start(t.lane, t.model, o->frame, j->rgb, (vqz_layout)j->head->layout, o->order, j->correct, why), kept = s;
-    if (s == VQZ_OK) kept = s = t.table->encode_finish(t.lane, made, why);
+    if (s == VQZ_OK) {
+        j->meanwhile(j->arg);
+        kept = s = t.table->encode_finish(t.lane, made, why);
+    }
     if (s == VQZ_OK) kept = keep(o->mem, made, o->frame->tiles, payload, size, &own);
     vqz_device_give(d, &t, s, why);
     if (s == VQZ_OK && kept != VQZ_OK) *why = own;

@@ -26,6 +26,7 @@ typedef struct tile_result {
     uint8_t *latent, *alpha, *residual;
     uint8_t *mask[2];                        /* with residuals, of an even and an odd row: the blocks that are coded as pixels; NULL: none */
     size_t latent_size, alpha_size, residual_size;
+    bool vivid, screen;                      /* what it looks like; vivid: said where a GPU has coded it */
     vqz_status status;
     vqz_error error;
 } tile_result;
@@ -106,8 +107,10 @@ vqz_status vqz_encoder_write_rows(vqz_encoder *enc, vqz_error *e);
 /* encoder_tile.c */
 /* A worker's memory for the largest tile: sizes only. */
 vqz_status vqz_encoder_measure_tile(vqz_encoder *enc, vqz_arena *need, vqz_error *e);
-/* Alpha and latents, or pixels as they are, of the tiles of `tile_row`: results with a status each. */
+/* Alpha and latents, or pixels as they are, of the tiles of `tile_row`: results with a status each. Where a GPU has coded latents, behind the other. */
 void vqz_encoder_code_tiles(vqz_encoder *enc);
+/* Alpha, and what the tiles look like: what can be done before there are latents. */
+void vqz_encoder_look_at_tiles(vqz_encoder *enc);
 /* Residuals of the tiles of `residual_row`, whose latents and those of their neighbours are final. */
 void vqz_encoder_code_residuals(vqz_encoder *enc);
 

@@ -3,9 +3,16 @@
 #include "codec/device.h"
 #include "codec/pixels.h"
 
+static void look_at_all(void *arg) {
+    vqz_encoder *enc = arg;
+    for (enc->tile_row = 0; enc->tile_row < enc->grid.ny; enc->tile_row++) vqz_encoder_look_at_tiles(enc);
+    enc->tile_row = 0;
+}
+
 static vqz_status encode_whole(vqz_encoder *enc, vqz_backend_payload *latents, uint8_t **payload, size_t *size, vqz_error *e) {
     const uint32_t tiles = enc->grid.nx * enc->grid.ny;
-    const vqz_device_job job = {.head = &enc->head, .model = enc->model, .rgb = enc->rgb, .level = enc->level, .lambda = enc->lambda, .unit = enc->unit, .correct = enc->correct};
+    const vqz_device_job job = {.head = &enc->head, .model = enc->model, .rgb = enc->rgb, .level = enc->level, .lambda = enc->lambda, .unit = enc->unit, .correct = enc->correct,
+                                .meanwhile = look_at_all, .arg = enc};
     VQZ_TRY(vqz_device_encode(enc->settings.device, &job, &enc->mem, enc->pool, payload, size, e));
     for (uint32_t i = 0; i < tiles; i++) {
         enc->results[i].latent = payload[i];

@@ -105,8 +105,7 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
     source s = {.rgb = enc->rgb, .first = enc->first, .picture_width = enc->head.width, .picture_height = enc->head.height};
     vqz_grid_rect(&enc->head, tx, enc->tile_row, &s.x, &s.y, &s.width, &s.height);
     const vqz_latents kept = enc->head.residual ? vqz_recon_latents(&enc->pixels, tx, enc->tile_row) : (vqz_latents){0};
-    VQZ_TRY(encode_alpha(enc, s.x, s.y, s.width, s.height, r));
-    if (enc->whole && !is_vivid(&s)) return VQZ_OK;          /* the GPU has */
+    if (enc->whole && !r->vivid) return VQZ_OK;              /* the GPU has */
     vqz_free(&enc->mem, r->latent);
     r->latent = NULL;
     return encode_latents(enc, w, &s, kept.data ? &kept : NULL, &enc->mem, &r->latent, &r->latent_size, &r->error);
@@ -116,7 +115,6 @@ static vqz_status encode_tile(vqz_encoder *enc, worker *w, uint32_t tx, tile_res
 static vqz_status encode_exact(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
     uint32_t x, y, width, height;
     vqz_grid_rect(&enc->head, tx, enc->tile_row, &x, &y, &width, &height);
-    VQZ_TRY(encode_alpha(enc, x, y, width, height, r));
     const size_t row = enc->head.width, at = (y - enc->first) * row + x;
     const vqz_pixels p = {.samples = {enc->rgb + at * 3, row * 3, 3}, .w = width, .h = height, .colours = vqz_is_gray(enc->head.layout) ? 1 : 3};
     return vqz_exact_encode(&p, &w->rans, &r->latent, &r->latent_size, &r->error);
@@ -141,16 +139,13 @@ static vqz_status encode_substitute(void *arg, const uint8_t *rgb, uint8_t **pay
     return status;
 }
 
-/* Pixels instead of latents, where the tile looks as if they might be better and is better with them. */
+/* Pixels instead of latents, where the tile is better with them. */
 static vqz_status consider_pixels(vqz_encoder *enc, worker *w, uint32_t tx, tile_result *r) {
     uint32_t x, y, width, height;
     vqz_grid_rect(&enc->head, tx, enc->tile_row, &x, &y, &width, &height);
     const size_t row = enc->head.width;
     const vqz_samples rgb = {enc->rgb + ((y - enc->first) * row + x) * 3, row * 3, 3};
-    uint8_t **kept = &r->mask[enc->tile_row % 2], *mask;
-    vqz_free(&enc->mem, *kept);
-    *kept = NULL;
-    if (!vqz_looks_like_screen(rgb, width, height)) return VQZ_OK;
+    uint8_t *mask;
     substitute s = {enc, w, width, height};
     vqz_screen t = {.model = enc->model, .rans = &w->rans, .rgb = rgb, .w = width, .h = height, .colours = vqz_is_gray(enc->head.layout) ? 1 : 3,
                     .quality_x16 = enc->head.quality_x16, .alone = enc->grid.nx * enc->grid.ny == 1, .exact = enc->head.residual,
@@ -158,18 +153,36 @@ static vqz_status consider_pixels(vqz_encoder *enc, worker *w, uint32_t tx, tile
     VQZ_TRY(vqz_model_nets(enc->model, enc->nets->kernels, VQZ_NETS_CONTEXT | VQZ_NETS_SYNTHESIS, &t.nets, &r->error));
     VQZ_TRY(vqz_screen_encode(&t, &r->latent, &r->latent_size, &mask, &r->error));
     if (!enc->head.residual) vqz_free(&enc->mem, mask);
-    else *kept = mask;
+    else r->mask[enc->tile_row % 2] = mask;
     if (!enc->head.residual || !mask || enc->whole) return VQZ_OK;
     const vqz_latents latents = vqz_recon_latents(&enc->pixels, tx, enc->tile_row);
     return vqz_screen_latents(&t, r->latent, r->latent_size, &latents, &r->error);
 }
 
+static void run_look(void *arg, size_t tx, unsigned number) {
+    vqz_encoder *enc = arg;
+    tile_result *r = &vqz_encoder_results(enc, enc->tile_row)[tx];
+    source s = {.rgb = enc->rgb, .first = enc->first, .picture_width = enc->head.width, .picture_height = enc->head.height};
+    uint8_t **mask = &r->mask[enc->tile_row % 2];
+    (void)number;
+    vqz_grid_rect(&enc->head, (uint32_t)tx, enc->tile_row, &s.x, &s.y, &s.width, &s.height);
+    const vqz_samples rgb = {enc->rgb + (pixels_of(&s) - enc->rgb), (size_t)s.picture_width * 3, 3};
+    vqz_free(&enc->mem, *mask);
+    *mask = NULL;
+    r->vivid = enc->whole && is_vivid(&s);
+    r->screen = !enc->settings.lossless && !enc->inter.inter && vqz_looks_like_screen(rgb, s.width, s.height);
+    r->status = encode_alpha(enc, s.x, s.y, s.width, s.height, r);
+}
+
+void vqz_encoder_look_at_tiles(vqz_encoder *enc) { vqz_pool_run(enc->pool, enc->grid.nx, run_look, enc); }
+
 static void run_tile(void *arg, size_t tx, unsigned number) {
     vqz_encoder *enc = arg;
     worker *w = &enc->workers[number];
     tile_result *r = &vqz_encoder_results(enc, enc->tile_row)[tx];
-    r->status = (enc->settings.lossless ? encode_exact : encode_tile)(enc, w, (uint32_t)tx, r);
-    if (r->status == VQZ_OK && !enc->settings.lossless && !enc->inter.inter) r->status = consider_pixels(enc, w, (uint32_t)tx, r);
+    if (!enc->whole) run_look(enc, tx, number);
+    if (r->status == VQZ_OK) r->status = (enc->settings.lossless ? encode_exact : encode_tile)(enc, w, (uint32_t)tx, r);
+    if (r->status == VQZ_OK && r->screen) r->status = consider_pixels(enc, w, (uint32_t)tx, r);
 }
 
 void vqz_encoder_code_tiles(vqz_encoder *enc) { vqz_pool_run(enc->pool, enc->grid.nx, run_tile, enc); }
