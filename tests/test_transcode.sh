@@ -146,6 +146,25 @@ run 0 "$vqz" info both.vqz
 prints "64x48 RGB"
 is "frames of two sizes" "$(ffmpeg -v error -i both.m2v -fps_mode passthrough -f framecrc - | grep -vc '^#')" "$(times both.vqz | wc -w)"
 
+# ---- frames that refer to the one before
+go -q 60 -g 8 film.mkv inter.vqz
+go -q 60 -g 8 film.mkv inter.mkv
+[ $(($(wc -c <inter.vqz) * 2)) -lt "$(wc -c <film.vqz)" ] || bad "-g 8 saves little: $(wc -c <inter.vqz) of $(wc -c <film.vqz) bytes"
+is "key frames" "1 9 17 " "$(ffprobe -v error -select_streams v -show_entries packet=flags -of csv=p=0 inter.mkv | grep -n K | sed 's/:.*//' | tr '\n' ' ')"
+frames inter.vqz >inter.md5
+frames inter.mkv | cmp -s - inter.md5 || bad "other pixels in inter.mkv"
+for file in inter.vqz inter.mkv; do
+    is "a part of $file" "680 720 760" "$(times -copyts -ss 0.65 $file)"
+    frames -ss 0.44 -t 0.12 $file | cmp -s - <(sed -n '12,14p' inter.md5) || bad "other pixels in a part of $file"
+done
+go inter.vqz inter2.mkv -c:v copy
+frames inter2.mkv | cmp -s - inter.md5 || bad "other pixels in a copy of inter.vqz"
+at=$(LC_ALL=C grep -abo FRAM inter.vqz | sed -n '11s/:.*//p')
+{ head -c $((at + 60)) inter.vqz; printf xxxx; tail -c +$((at + 65)) inter.vqz; } >hurt.vqz
+run 1 "$vqz" transcode hurt.vqz hurt.mkv
+says "VQZ_ERR_REFERENCE"
+says "6 frames or packets were damaged or missing; hurt.mkv has the rest"
+
 # ---- damage is reported, and costs frames
 at=$(LC_ALL=C grep -abo FRAM film.vqz | sed -n '3s/:.*//p')
 { head -c $((at + 100)) film.vqz; printf xxxx; tail -c +$((at + 105)) film.vqz; } >hurt.vqz
