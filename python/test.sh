@@ -7,6 +7,6 @@ shift || :
 cd "$(dirname "$0")"
 work=$PWD/../build-python
 source ./environment.sh "$work/venv" requirements.txt
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir="$work/cmake" .
+"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall --config-settings=build-dir="$work/cmake" .
 MYPYPATH=src "$work/venv/bin/mypy" -p vqz
 VQZ=$vqz "$work/venv/bin/pytest" -q "$@"

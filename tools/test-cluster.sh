@@ -160,7 +160,7 @@ dask_packages() (
     set -e
     cd "$root/python"
     source ./environment.sh "$root/build-python/dask" "$root/examples/dask-requirements.txt"
-    "$root/build-python/dask/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir="$root/build-python/cmake" .
+    "$root/build-python/dask/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall --config-settings=build-dir="$root/build-python/cmake" .
 )
 
 dask_recipe() {
