@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 arch=${1:-}
 dir=${2:-build-$arch} native=${3:-build/vqz}
 case $arch in
-s390x) triple=s390x-linux-gnu libraries=s390x-linux-gnu slow='|chunks|limits|pixels|screen|sequence|sequence_damage|vivid' ;;     # networks on pictures, in the emulator
+s390x) triple=s390x-linux-gnu libraries=s390x-linux-gnu slow='|chunks|inter|limits|pixels|screen|sequence|sequence_damage|vivid' ;;     # networks on pictures, in the emulator
 i386) triple=i686-linux-gnu libraries=i386-linux-gnu slow= ;;
 *) sed -n '2,4s/^# //p' "$0" >&2; exit 2 ;;
 esac
