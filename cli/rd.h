@@ -22,7 +22,7 @@ typedef struct rd_format {
     const char *suffix, *decoded;        /* of files: the coded and the decoded one */
     const char *qualities;       /* the grid, 0 to 100 */
     double native[2];            /* the coder's own numbers at 0 and at 100 */
-    double step;                 /* of those */
+    double step, least;          /* of those */
     bool takes_png, to_stdout;
 } rd_format;
 

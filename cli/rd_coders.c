@@ -26,7 +26,7 @@ const rd_format rd_formats[] = {
      .qualities = "0,8,17,30,43,56,71,84", .native = {63, 0}, .step = 1, .takes_png = true},
     {.name = "jxl", .title = "JPEG XL", .encoder = "cjxl", .decoder = "djxl", .package = "libjxl-tools", .version = "--version", .suffix = ".jxl", .decoded = ".ppm",
      .encode = {"cjxl", "--quiet", "--num_threads=0", "-e", "7", "-q", "%q", "%i", "%o"}, .decode = {"djxl", "--quiet", "--num_threads=0", "%i", "%o"},
-     .qualities = "2,10,25,45,65,80,90,96", .native = {0, 100}, .step = 0.01},
+     .qualities = "5,10,25,45,65,80,90,96", .native = {0, 100}, .step = 0.01, .least = 5},      /* below, cjxl 0.7 makes a distance that it refuses */
     {.name = "hevc", .title = "HEVC 4:4:4", .encoder = "ffmpeg", .decoder = "ffmpeg", .package = "ffmpeg", .version = "-version", .needs = "libx265", .suffix = ".hevc", .decoded = ".ppm",
      .encode = {"ffmpeg", "-nostdin", "-v", "error", "-y", "-i", "%i", FFMPEG_COLOURS, "-threads", "1", "-c:v", "libx265", "-preset", "slow", "-crf", "%q", "-pix_fmt", "yuv444p",
                 "-x265-params", "log-level=none:pools=none:frame-threads=1:info=0", "-f", "hevc", "%o"},
@@ -36,7 +36,7 @@ const rd_format rd_formats[] = {
 
 double rd_native(const rd_format *f, double quality) {
     const double value = f->native[0] + (f->native[1] - f->native[0]) * quality / 100;
-    return round(value / f->step) * f->step;
+    return fmax(round(value / f->step) * f->step, f->least);
 }
 
 void rd_native_text(const rd_format *f, double quality, char text[24]) { snprintf(text, 24, "%.10g", rd_native(f, quality)); }

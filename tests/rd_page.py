@@ -1,5 +1,5 @@
 """rd_page.py PAGE OUT   Looks at a page of `vqz rd` in headless Chromium: what it shows, that keys work it, that it asks for nothing from anywhere, in light and in dark.
-Writes screenshots to OUT. Exit status 77: there is no Chromium."""
+Writes screenshots to OUT. Exit status 77: there is no Chromium; without arguments it only says so."""
 import base64
 import json
 import os
@@ -188,11 +188,13 @@ def look(b, page, data, out):
 
 
 def main():
-    page, out = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
     program = next((p for p in map(shutil.which, BROWSERS) if p), None)
     if not program:
         print("skipped: no Chromium (tools/install-packages.sh full)")
         sys.exit(77)
+    if len(sys.argv) == 1:
+        return
+    page, out = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
     text = page.read_text(encoding="utf-8")
     data = json.loads(text.split('<script id="data" type="application/json">', 1)[1].split("</script>", 1)[0])
     out.mkdir(parents=True, exist_ok=True)

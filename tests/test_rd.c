@@ -103,7 +103,7 @@ static void native_numbers(void **state) {
     (void)state;
     static const struct { const char *name; double quality; const char *text; } table[] = {{"vqz", 50.03, "50"},   {"vqz", 12.34, "12.3125"}, {"jpeg", 74.6, "75"}, {"webp", 33.333, "33.33"},
                                                                                           {"avif", 0, "63"},      {"avif", 100, "0"},        {"avif", 43, "36"},   {"hevc", 0, "51"},
-                                                                                          {"hevc", 100, "0"},     {"hevc", 45, "28.05"},     {"jxl", 90, "90"}};
+                                                                                          {"hevc", 100, "0"},     {"hevc", 45, "28.05"},     {"jxl", 90, "90"}, {"jxl", 0, "5"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char text[24];
         rd_native_text(format_of(table[i].name), table[i].quality, text);
