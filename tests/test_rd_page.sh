@@ -3,7 +3,7 @@
 here=$(realpath "$(dirname "$0")") samples=$(realpath samples)
 out=$(realpath -m "$2")
 command -v python3 >/dev/null || { echo "skipped: no python3"; exit 77; }
-python3 "$here/rd_page.py" || exit 77
+python3 "$here/rd_page.py" || exit $?        # 77: it said that there is no Chromium
 # shellcheck source=tests/program.sh
 . "$here/program.sh"
 mkdir 'pic<b>s' 'pic<b>s/<'
