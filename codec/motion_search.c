@@ -5,7 +5,8 @@
 #include <string.h>
 
 enum { BLOCK = VQZ_MOTION_BLOCK, PART = VQZ_MOTION_PART, BORDER = 48, STRIP = 4, WIDE = 12, TAPS = 8, BEFORE = 3, ROUNDS = 8 };
-enum { CLOSE = 2, SPLIT_BITS = 6, FRESH_MORE = 512 };        /* good enough, a sample; what a split costs beside its vectors; an old block's advantage */
+enum { CLOSE = 2, SAME = 1, SPLIT_BITS = 6, FRESH_MORE = 512 };     /* good enough for no wide search, for no quarters, a sample; what a split costs beside its
+                                                                     * vectors; an old block's advantage */
 
 static uint32_t blocks(uint32_t n) { return (n + BLOCK - 1) / BLOCK; }
 static size_t stride_of(const vqz_search *s) { return (size_t)blocks(s->width) * BLOCK + 2 * BORDER; }
@@ -63,23 +64,33 @@ static inline uint32_t difference(const uint8_t *a, size_t sa, const uint8_t *b,
     return sum;
 }
 
-/* As vqz_predict. */
-static void interpolate(const uint8_t *from, size_t stride, vqz_vector v, uint32_t size, uint8_t *to) {
-    int16_t wide[(BLOCK + TAPS) * BLOCK];
+/* As vqz_predict, of a size that the compiler knows. */
+static inline void interpolate_size(const uint8_t *from, size_t stride, vqz_vector v, uint32_t size, uint8_t *to) {
+    int16_t wide[(BLOCK + TAPS - 1) * BLOCK];
     const int8_t *tx = vqz_motion_taps[v.x & 3], *ty = vqz_motion_taps[v.y & 3];
     from -= BEFORE * stride + BEFORE;
     for (uint32_t y = 0; y < size + TAPS - 1; y++, from += stride)
-        for (uint32_t x = 0; x < size; x++) {
-            int32_t sum = 0;
-            for (unsigned k = 0; k < TAPS; k++) sum += tx[k] * from[x + k];
-            wide[y * BLOCK + x] = (int16_t)sum;
+        if (v.x & 3) {
+            for (uint32_t x = 0; x < size; x++) {
+                int16_t sum = 0;             /* at most 90 x 255 in all */
+                for (unsigned k = 0; k < TAPS; k++) sum = (int16_t)(sum + tx[k] * from[x + k]);
+                wide[y * size + x] = sum;
+            }
+        } else {
+            for (uint32_t x = 0; x < size; x++) wide[y * size + x] = (int16_t)(from[x + BEFORE] * 64);
         }
     for (uint32_t y = 0; y < size; y++)
         for (uint32_t x = 0; x < size; x++) {
+            const int16_t *p = wide + y * size + x;
             int32_t sum = 2048;
-            for (unsigned k = 0; k < TAPS; k++) sum += ty[k] * wide[(y + k) * BLOCK + x];
+            for (unsigned k = 0; k < TAPS; k++) sum += ty[k] * p[k * size];
             to[y * BLOCK + x] = (uint8_t)vqz_clamp32(sum >> 12, 0, 255);
         }
+}
+
+static void interpolate(const uint8_t *from, size_t stride, vqz_vector v, uint32_t size, uint8_t *to) {
+    if (size == BLOCK) interpolate_size(from, stride, v, BLOCK, to);
+    else interpolate_size(from, stride, v, PART, to);
 }
 
 /* ---- one block, or a quarter of one -------------------------------------------------------------- */
@@ -227,7 +238,7 @@ static void do_block(const vqz_search *s, const vqz_motion *m, uint32_t first, u
     uint32_t cost = SPLIT_BITS * s->price, off = 0;
     vqz_vector parts[4];
     *kind = VQZ_BLOCK_CODED;
-    for (uint32_t q = 0; q < 4 && cost < whole.cost; q++) {
+    for (uint32_t q = 0; q < 4 && cost < whole.cost && whole.off > SAME * BLOCK * BLOCK; q++) {
         const uint32_t px = 2 * x + (q & 1), py = 2 * y + (q >> 1);
         target t = start(s, m, first, px, py, 1);
         try_vector(&t, whole.best.x, whole.best.y);
@@ -236,7 +247,7 @@ static void do_block(const vqz_search *s, const vqz_motion *m, uint32_t first, u
         cost += t.cost;
         off += t.off;
     }
-    const bool split = cost < whole.cost;
+    const bool split = cost < whole.cost && whole.off > SAME * BLOCK * BLOCK;
     const uint32_t least = split ? off : whole.off;
     *moved += least < own ? least : own;
     *still += own;
