@@ -17,8 +17,11 @@ static vqz_status read_file(loaded_model *m, const char *path, vqz_error *e) {
 
 vqz_status model_open(loaded_model *m, options *o, vqz_error *e) {
     const void *bytes = m->bytes ? (const void *)m->bytes : "";      /* an empty file has none */
-    vqz_status s = o->model ? vqz_model_open(&m->model, bytes, m->size, e) : vqz_model_builtin(&m->model, 0, e);
+    const vqz_tune tune = o->config.settings.tune == VQZ_TUNE_PSNR && !o->config.settings.lossless ? VQZ_TUNE_PSNR : VQZ_TUNE_VISUAL;
+    vqz_status s = o->model ? vqz_model_open(&m->model, bytes, m->size, e) : vqz_model_builtin(&m->model, tune, e);
+    if (s == VQZ_OK && !o->model) s = vqz_model_builtin(&m->other, tune == VQZ_TUNE_PSNR ? VQZ_TUNE_VISUAL : VQZ_TUNE_PSNR, e);
     o->config.model = m->model;
+    o->config.other = m->other;
     return s;
 }
 
@@ -41,6 +44,7 @@ bool model_load(loaded_model *m, options *o) {
 
 void model_free(loaded_model *m) {
     vqz_model_unref(m->model);
+    vqz_model_unref(m->other);
     free(m->bytes);
     *m = (loaded_model){0};
 }
@@ -108,7 +112,7 @@ int cmd_models(options *o) {
         vqz_model *model;
         vqz_error e = {.offset = NO_OFFSET};
         if (vqz_model_builtin(&model, i, &e) == VQZ_OK) {
-            print_model(model, i ? "this program" : "this program (default)", o->json);
+            print_model(model, i == VQZ_TUNE_PSNR ? "this program (--tune psnr)" : "this program (default)", o->json);
             vqz_model_unref(model);
         } else {
             report_error("built-in model", &e);

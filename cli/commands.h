@@ -14,13 +14,14 @@ int cmd_manifest(options *o);
 int cmd_models(options *o);
 int cmd_help(options *o);
 
-/* The model of --model FILE, or the default one: checking a model costs 0.1 s, so it is opened once for all files. Prints its own errors. */
+/* The model of --model FILE, or those built in: checking a model costs 0.1 s, and packing it some ms, so it is opened once for all files. Prints its own errors. */
 typedef struct loaded_model {
-    vqz_model *model;
+    vqz_model *model;            /* of FILE, or the built-in one that was trained for --tune */
+    vqz_model *other;            /* without FILE: the other built-in one */
     uint8_t *bytes;              /* of FILE; must outlive the model */
     size_t size;
 } loaded_model;
-bool model_load(loaded_model *m, options *o);   /* also sets o->config.model */
+bool model_load(loaded_model *m, options *o);   /* also sets o->config.model and .other */
 /* The same in two steps: the bytes of FILE without a look at them, then the model. Only the first prints its error. */
 bool model_read(loaded_model *m, const options *o);
 vqz_status model_open(loaded_model *m, options *o, vqz_error *e);

@@ -8,7 +8,8 @@ typedef enum video_matrix { MATRIX_AUTO, MATRIX_BT601, MATRIX_BT709 } video_matr
 
 typedef struct image_config {
     vqz_settings settings;       /* limits for every format; the rest is for .vqz */
-    vqz_model *model;            /* beside the built-in ones; what encode uses. NULL: the default */
+    vqz_model *model;            /* what encode uses, beside the built-in ones for what is read */
+    vqz_model *other;            /* the built-in one that is not `model`, opened once for all files that are read; or NULL */
     video_matrix matrix;         /* y4m */
     int png_level;               /* 0..9 */
     vqz_timing timing;           /* of a sequence: --fps for readers, what y4m is to say for writers; all 0: not given */

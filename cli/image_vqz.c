@@ -56,6 +56,7 @@ static vqz_status vqz_open(image_reader *base, const image_config *config, vqz_e
     vqz_status s = vqz_decoder_open(&r->decoder, &config->settings, e);
     if (s != VQZ_OK) return s;
     if (config->model && (s = vqz_decoder_add_model(r->decoder, config->model)) != VQZ_OK) return decoder_failed(r, s, e);
+    if (config->other && (s = vqz_decoder_add_model(r->decoder, config->other)) != VQZ_OK) return decoder_failed(r, s, e);
     while ((s = vqz_decoder_info(r->decoder, &r->base.file)) == VQZ_AGAIN)
         if ((s = feed(r, e)) != VQZ_OK) return s;
     if (s != VQZ_OK) return decoder_failed(r, s, e);

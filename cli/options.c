@@ -20,7 +20,7 @@ enum {
 const option_row option_table[] = {
     {'q', "quality", "Q", E | T, "0 (smallest) to 100 (best), in steps of 1/16; default 75"},
     {'e', "effort", "N", E | T, "0 (fastest) to 9 (best); default 4. Up to 4 the same file on every machine; 5 to 9: 1, 3, 6, 12, 24 rounds of search"},
-    {OPT_TUNE, "tune", "NAME", E | T | R, "visual (flat parts get more bits than busy ones) or psnr; default visual"},
+    {OPT_TUNE, "tune", "NAME", E | T | R, "what to judge by, each with a model of its own: visual or psnr; default visual"},
     {OPT_LOSSLESS, "lossless", NULL, E | T, "keep every sample as it is, under transparent pixels too; 16-bit samples are reduced to 8 before"},
     {OPT_TARGET_SIZE, "target-size", "N", E, "best quality whose file has at most N bytes (50k, 1.5M, 64Ki)"},
     {OPT_TARGET_PSNR, "target-psnr", "X", E, "smallest file with a PSNR of at least X dB"},

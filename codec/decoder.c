@@ -84,16 +84,7 @@ static vqz_status find_model(vqz_decoder *d) {
             vqz_model_ref(d->model = d->models[i]);
             return VQZ_OK;
         }
-    for (uint32_t i = 0; i < vqz_model_builtin_count(); i++) {
-        vqz_model *m;
-        VQZ_TRY(vqz_model_builtin(&m, i, &d->error));
-        if (memcmp(m->id, d->head.model_id, sizeof m->id) == 0) {
-            d->model = m;
-            return VQZ_OK;
-        }
-        vqz_model_unref(m);
-    }
-    return VQZ_OK;                           /* reported when pixels are asked for: `info` works without */
+    return vqz_model_find(&d->model, d->head.model_id, &d->error);     /* none: reported when pixels are asked for, `info` works without */
 }
 
 static vqz_status take_head(vqz_decoder *d, const vqz_event *ev) {

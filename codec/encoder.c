@@ -50,7 +50,7 @@ vqz_status vqz_encoder_open(vqz_encoder **out, const vqz_settings *settings, vqz
     if (s.device) vqz_device_ref(s.device);
     vqz_status status = VQZ_OK;
     if (model) vqz_model_ref(enc->model = model);
-    else status = vqz_model_builtin(&enc->model, 0, error);
+    else status = vqz_model_builtin(&enc->model, s.lossless ? VQZ_TUNE_VISUAL : s.tune, error);
     enc->rounds = vqz_refine_rounds(s.effort);
     enc->correct = s.effort >= CORRECT_EFFORT && quality_x16(&s) >= CORRECT_QUALITY_X16;
     if (s.lossless) enc->rounds = 0;

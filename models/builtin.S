@@ -1,14 +1,18 @@
 /* The built-in models, taken into the library as they are. */
-    .section .rodata
+    .macro model name, file
     .balign 64
-    .globl vqz_builtin_base
-    .hidden vqz_builtin_base
-    .type vqz_builtin_base, %object
-vqz_builtin_base:
-    .incbin "base.vqzm"
-    .size vqz_builtin_base, . - vqz_builtin_base
-    .globl vqz_builtin_base_end
-    .hidden vqz_builtin_base_end
-vqz_builtin_base_end:
+    .globl vqz_builtin_\name
+    .hidden vqz_builtin_\name
+    .type vqz_builtin_\name, %object
+vqz_builtin_\name:
+    .incbin "\file"
+    .size vqz_builtin_\name, . - vqz_builtin_\name
+    .globl vqz_builtin_\name\()_end
+    .hidden vqz_builtin_\name\()_end
+vqz_builtin_\name\()_end:
     .byte 0
+    .endm
+    .section .rodata
+    model base, "base.vqzm"
+    model psnr, "psnr.vqzm"
     .section .note.GNU-stack, "", %progbits

@@ -1,4 +1,4 @@
-/* prove_model FILE.vqzm HEADER.h: opens a model with every check and writes what the library need not find out again. Part of the build. */
+/* prove_model HEADER.h NAME FILE.vqzm...: opens models with every check and writes what the library need not find out again. Part of the build. */
 #include "vqz/vqz.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,27 +20,31 @@ static void *read_file(const char *path, size_t *size) {
     return data;
 }
 
-static int write_proof(const char *path, size_t size, const vqz_model_info *info) {
-    FILE *f = fopen(path, "w");
-    if (!f) return fail(path, "cannot write");
-    fprintf(f, "#define VQZ_BUILTIN_BASE_PROOF {%zu, {", size);
-    for (int i = 0; i < VQZ_MODEL_ID_SIZE; i++) fprintf(f, "%s%u", i ? ", " : "", info->id[i]);
-    fprintf(f, "}}\n");
-    return fclose(f) ? fail(path, "cannot write") : 0;
-}
-
-int main(int argc, char **argv) {
+static int prove(FILE *to, const char *name, const char *path) {
     size_t size = 0;
     vqz_model *model;
     vqz_model_info info;
     vqz_error error = {0};
-    if (argc != 3) return fail("usage", "prove_model FILE.vqzm HEADER.h");
-    void *data = read_file(argv[1], &size);
-    if (!data) return fail(argv[1], "cannot read");
-    if (vqz_model_open(&model, data, size, &error) != VQZ_OK) return fail(argv[1], error.text);
+    void *data = read_file(path, &size);
+    if (!data) return fail(path, "cannot read");
+    if (vqz_model_open(&model, data, size, &error) != VQZ_OK) {
+        free(data);
+        return fail(path, error.text);
+    }
     vqz_model_get_info(model, &info);
-    int code = write_proof(argv[2], size, &info);
+    fprintf(to, "#define VQZ_BUILTIN_%s_PROOF {%zu, {", name, size);
+    for (int i = 0; i < VQZ_MODEL_ID_SIZE; i++) fprintf(to, "%s%u", i ? ", " : "", info.id[i]);
+    fprintf(to, "}}\n");
     vqz_model_unref(model);
     free(data);
-    return code;
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4 || argc % 2) return fail("usage", "prove_model HEADER.h NAME FILE.vqzm...");
+    FILE *f = fopen(argv[1], "w");
+    if (!f) return fail(argv[1], "cannot write");
+    int code = 0;
+    for (int i = 2; i < argc && !code; i += 2) code = prove(f, argv[i], argv[i + 1]);
+    return fclose(f) ? fail(argv[1], "cannot write") : code;
 }

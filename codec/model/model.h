@@ -114,6 +114,8 @@ struct vqz_model {
 
 /* vqz_model_open for a file whose id is known and whose networks are known to keep the bounds: saves the two walks over the weights. */
 vqz_status vqz_model_open_proven(vqz_model **model, const void *data, size_t size, const uint8_t id[VQZ_MODEL_ID_SIZE], vqz_error *e);
+/* The built-in model with this id, or NULL where there is none (VQZ_OK too). */
+vqz_status vqz_model_find(vqz_model **model, const uint8_t id[VQZ_MODEL_ID_SIZE], vqz_error *e);
 /* The networks of a set of roles for a variant; the first call packs them. Valid while the model lives. */
 vqz_status vqz_model_nets(vqz_model *m, const vqz_kernels *k, unsigned roles, const vqz_nets **nets, vqz_error *e);
 

@@ -57,6 +57,7 @@ def programs(s):
     s.encoded('photo-residual', 'base', 'trained model, quality 93, residuals', 'noise', 90, 64, 3, '-q', 93)
     s.encoded('photo-tiles', 'base', 'trained model, four tiles, alpha, pixel hash', 'smooth', 280, 270, 4, '-q', 40, '--tile-size', 128, '--pixel-hash')
     s.encoded('photo-gray', 'base', 'trained model, gray', 'smooth', 130, 97, 1, '-q', 70)
+    s.encoded('photo-psnr', 'psnr', 'the other trained model, quality 35', 'smooth', 150, 100, 3, '-q', 35, '--tune', 'psnr')
     s.encoded('exact-photo', 'base', 'trained model, lossless: no latents', 'smooth', 150, 90, 3, '--lossless')
     s.encoded('exact-screen', 'base', 'trained model, lossless, memory, pixel hash', 'sharp', 150, 90, 3, '--lossless', '--pixel-hash')
     s.encoded('screen', 'base', 'trained model: pixels instead of latents', 'flat', 150, 90, 3, '-q', 40)

@@ -125,7 +125,7 @@ typedef struct vqz_model_info {
  * released. On failure *model is NULL and *error (may be NULL) says which rule was broken. */
 VQZ_API vqz_status vqz_model_open(vqz_model **model, const void *data, size_t size, vqz_error *error);
 VQZ_API uint32_t vqz_model_builtin_count(void);
-/* A new reference to built-in model `index` (0 is the default one). */
+/* A new reference to built-in model `index`: a vqz_tune, so that 0 is the default one. */
 VQZ_API vqz_status vqz_model_builtin(vqz_model **model, uint32_t index, vqz_error *error);
 VQZ_API void vqz_model_ref(vqz_model *model);
 VQZ_API void vqz_model_unref(vqz_model *model);   /* NULL is allowed */
@@ -168,8 +168,8 @@ VQZ_API const char *vqz_cpu_name(uint32_t cpu);
  * VQZ_CPU_AUTO where the machine or this build lacks it. */
 VQZ_API uint32_t vqz_cpu_pick(uint32_t cpu);
 
-/* What the encoder's choices are judged by. VISUAL spends fewer bits where a busy picture hides errors and more where it is flat: better by
- * SSIMULACRA2, butteraugli and MS-SSIM, a little worse by PSNR. */
+/* What the encoder's choices are judged by, and the built-in model that was trained for it. VISUAL spends fewer bits where a busy picture hides errors
+ * and more where it is flat: better by SSIMULACRA2, butteraugli and MS-SSIM. PSNR has the least squared error. */
 typedef enum vqz_tune { VQZ_TUNE_VISUAL = 0, VQZ_TUNE_PSNR = 1 } vqz_tune;
 
 typedef struct vqz_settings {
@@ -204,7 +204,7 @@ VQZ_API void vqz_settings_init(vqz_settings *s);
 /* ---- encoder: rows in, bytes out --------------------------------------------------------------- */
 typedef struct vqz_encoder vqz_encoder;
 
-/* model NULL: the default built-in one. The encoder holds its own reference. */
+/* model NULL: the built-in one of the settings' tune. The encoder holds its own reference. */
 VQZ_API vqz_status vqz_encoder_open(vqz_encoder **enc, const vqz_settings *settings, vqz_model *model, vqz_error *error);
 /* Start a picture. Metadata and header become output at once. */
 VQZ_API vqz_status vqz_encoder_begin(vqz_encoder *enc, const vqz_image_info *info);

@@ -63,14 +63,14 @@ def coded(build, path, pictures, quality, *options):
         return subprocess.run([counter, path, *sorted(pathlib.Path(out).iterdir())], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
 
 
-def count_rows(build, path, model, pictures, per_row):
+def count_rows(build, path, model, pictures, per_row, *options):
     """Counts of every row. A picture meets rows from all of the table; qualities lie up to half a row beside the row's own."""
     rows, out = len(model.levels.lam), []
     for row in range(rows):
         chosen = [pictures[(row * per_row + i) % len(pictures)] for i in range(min(per_row, len(pictures)))]
         beside = row * .618 % 1 - .5
         quality = min(max((row + .99 * beside) / max(rows - 1, 1), 0.), 1.) * 100
-        out.append(read(coded(build, path, chosen, quality), model)[0])
+        out.append(read(coded(build, path, chosen, quality, *options), model)[0])
     return out
 
 
@@ -91,6 +91,7 @@ def main():
     a.add_argument('--photos', default=ROOT.parent / 'shared/train')
     a.add_argument('--count', type=int, default=64, help='photos')
     a.add_argument('--per-row', type=int, default=16, help='photos at each row of the level table')
+    a.add_argument('--tune', default='visual', help='what the pictures are coded for: visual or psnr')
     a.add_argument('--build', help='folder with vqz and vqz-count; default: they are built')
     args = a.parse_args()
     build, model = programs(args.build), modelfile.load(args.model)
@@ -99,7 +100,7 @@ def main():
         for i, crop in enumerate(photos.crops(args.count, SIDE, data=str(args.photos))):
             pictures.append(pathlib.Path(folder) / f'{i}.ppm')
             Image.fromarray(crop.permute(1, 2, 0).numpy()).save(pictures[-1])
-        counts = count_rows(build, args.model, model, pictures, args.per_row)
+        counts = count_rows(build, args.model, model, pictures, args.per_row, '--tune', args.tune)
     before = [max(bits(model.ladder, c), 1.) for c in counts]      # a row may have no coded slice at all
     model.ladder = ladder.recount(model.ladder, weighted(counts, before))
     after = [max(bits(model.ladder, c), 1.) for c in counts]

@@ -87,6 +87,7 @@ class QatConfig:
     act_bits: int = 8
     calibration: int = 24        # batches
     freeze_encoder: bool = False
+    wide: bool = False           # synthesis reads latents as they are and has residual trunks of 16 bits
 
 
 @dataclass

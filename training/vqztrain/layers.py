@@ -97,7 +97,9 @@ class Bott(nn.Module):
         self.a = Conv(channels, mid)
         self.b = Conv(mid, mid, 3, edge=True)
         self.c = Conv(mid, channels)
+        self.wide = False
 
     def forward(self, x):
-        x = self.a.narrow(x)
+        if not self.wide:
+            x = self.a.narrow(x)
         return x + self.c(F.relu(self.b(F.relu(self.a(x)))))

@@ -77,6 +77,7 @@ class Codec(nn.Module):
         self.hls = nn.ModuleList(Conv(h, s) for s in slices)
         self.latent_grid = None   # qat.py: rounds latents and means to the fixed point of the integer codec
         self.latq = None          # qat.py: quantizes what the networks see of the latents
+        self.exact = False        # qat.py: but not what synthesis sees
         self._init_weights()
 
     def _init_weights(self):
@@ -107,7 +108,7 @@ class Codec(nn.Module):
             return self.grid(y.float() + self.la(blocks(x)))
 
     def synth(self, y):
-        n = SYNTH_OUT * self.gs(SYNTH_IN * self.seen(y)).float()
+        n = SYNTH_OUT * self.gs(SYNTH_IN * (y * self.nrm if self.exact else self.seen(y))).float()
         with torch.autocast(y.device.type, enabled=False):
             return F.pixel_shuffle(n + F.pixel_shuffle(self.ls(y), 4), 4)
 

@@ -2,19 +2,21 @@
 
 Activations: 8 bits, unsigned after a ReLU, signed elsewhere; one step per channel, of a shape between "one for all" and
 the channel's own range, since a reader's weights can absorb the difference. Residual trunks have the width of the layers
-that read them. What the networks see of the latents (LATQ) is signed 8 bits, one step per channel. Weights: symmetric,
+that read them; those of synthesis 16 bits with `wide`, which the layers read rounded to 8, and its first layer reads latents
+of 16 bits then. What the networks see of the latents (LATQ) is signed 8 bits, one step per channel. Weights: symmetric,
 8 bits (linear paths 16), one step per output channel after absorbing the input's steps. Latents and means have 8
 fractional bits. Accumulators are exact in integers, and the 15-bit output multipliers are too fine to matter here.
 """
 import torch
 
-from .layers import Conv
+from .layers import Bott, Conv
 from .model import straight
 
 LATENT_STEP, LATENT_MAX = 1 / 256, 32767
 LINEAR = ("la", "ls")                 # 16-bit paths
 PIXELS = "ga.1"                       # its input is exact
 ON_LATENTS = ("ha.0", "gs.0")
+SYNTHESIS_IN = "gs.0"
 HYPER_IN = "hs.0"                     # scaled hyper-latents and level features: one step per channel
 MARGIN = 1.1                          # headroom where the range is the channel's own maximum
 SAMPLES = 64                          # positions kept per observed tensor
@@ -111,7 +113,7 @@ def attach(codec, config):
             continue
         part, bits = name.split("."), config.weight_bits
         i = int(part[1]) if len(part) > 1 else 0
-        if name in LINEAR:
+        if name in LINEAR or (config.wide and name == SYNTHESIS_IN):
             layer.fake = Fake(16)
         elif name == PIXELS:
             layer.fake = Fake(bits)
@@ -135,11 +137,21 @@ def attach(codec, config):
         return x
 
     codec.latq, codec.latent_grid = see, grid
+    widen(codec, config.wide)
     return ranges
+
+
+def widen(codec, wide):
+    """Whether synthesis reads latents as they are and keeps its residual trunks in 16 bits (whose rounding is too fine to matter)."""
+    codec.exact = wide
+    for layer in codec.gs:
+        if isinstance(layer, Bott):
+            layer.wide = wide
 
 
 def detach(codec):
     """Back to plain float."""
+    widen(codec, False)
     for layer in codec.modules():
         if isinstance(layer, Conv):
             layer.fake = None
