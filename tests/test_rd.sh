@@ -9,7 +9,9 @@ rd=(env "PATH=$dir/bare:/no/such" "TMPDIR=$dir/tmp" "$vqz" rd)
 lines() { wc -l <"$1"; }
 clean() { [ -z "$(ls -A tmp)" ] || bad "temporary files are left: $(ls -A tmp)"; }
 
-cp "$samples/lake-sherburne.jpg" photos/lake.jpg
+mkdir large
+cp "$samples/lake-sherburne.jpg" large/
+picture 300 180 >photos/lake.ppm
 picture 200 190 >photos/b.ppm
 
 # ---- without other coders: two of its own, and the others named
@@ -22,13 +24,13 @@ prints "report/index.html, report/rd.csv: 2 pictures, 2 curves"
 [ "$(lines report/rd.csv)" -eq 13 ] || bad "rd.csv has $(lines report/rd.csv) lines"
 exists report/index.html report/rows.tsv
 # every figure is that of the file which the same commands make
-awk -F, 'NR > 1 && $4 == "vqz-e4" && $5 == 60 && $1 == "lake.jpg" { print $7, $9, $10 }' report/rd.csv >row
-run 0 "$vqz" encode -q 60 -o own.vqz photos/lake.jpg
+awk -F, 'NR > 1 && $4 == "vqz-e4" && $5 == 60 && $1 == "lake.ppm" { print $7, $9, $10 }' report/rd.csv >row
+run 0 "$vqz" encode -q 60 -o own.vqz photos/lake.ppm
 read -r bytes psnr msssim <row
 run 0 "$vqz" decode -o lake.ppm own.vqz
-run 0 "$vqz" compare --json photos/lake.jpg lake.ppm
+run 0 "$vqz" compare --json photos/lake.ppm lake.ppm
 prints "\"psnr\": $psnr, \"msssim\": $msssim"
-awk -v a="$bytes" -v b="$(stat -c %s own.vqz)" 'BEGIN { d = b - a; exit d < 0 || d > 8000 }' || bad "rd has $bytes bytes, vqz encode $(stat -c %s own.vqz)"      # which keeps metadata
+[ "$bytes" -eq "$(stat -c %s own.vqz)" ] || bad "rd has $bytes bytes, vqz encode $(stat -c %s own.vqz)"
 clean
 
 # ---- once more: nothing is measured again, by another order and a shorter list neither
@@ -42,26 +44,26 @@ same report/rows.tsv rows
 # a new quality or effort: that alone; a changed picture: all of that one
 run 0 "${rd[@]}" -v --qualities 20,60,75,90 photos
 says "photos/b.ppm: vqz-e4: 1 rows"
-says "photos/lake.jpg: jpeg: 1 rows"
+says "photos/lake.ppm: jpeg: 1 rows"
 [ $(($(lines report/rows.tsv) - $(lines rows))) -eq 4 ] || bad "$(lines report/rows.tsv) rows after $(lines rows) and four new ones"
 picture 200 191 >photos/b.ppm
 run 0 "${rd[@]}" -v --qualities 20,60 --efforts 4,1 photos
 says "photos/b.ppm: vqz-e1: 2 rows"
 says "photos/b.ppm: vqz-e4: 2 rows"
-says "photos/lake.jpg: vqz-e1: 2 rows"
-grep -q "lake.jpg: vqz-e4" err && bad "a row was measured again"
+says "photos/lake.ppm: vqz-e1: 2 rows"
+grep -q "lake.ppm: vqz-e4" err && bad "a row was measured again"
 [ "$(lines report/rd.csv)" -eq 13 ] || bad "rd.csv has $(lines report/rd.csv) lines for three curves"
 
 # ---- killed in the middle: what was measured is kept
-run 0 "${rd[@]}" -o whole --jobs 1 --codecs jpeg,jpeg444 --qualities 10,20,30,40,50,60,70,80,90 photos
-"${rd[@]}" -o killed --jobs 1 --codecs jpeg,jpeg444 --qualities 10,20,30,40,50,60,70,80,90 photos >/dev/null 2>&1 &
+run 0 "${rd[@]}" -o whole --jobs 1 --codecs jpeg,jpeg444 --qualities 10,20,30,40,50,60,70,80,90 large
+"${rd[@]}" -o killed --jobs 1 --codecs jpeg,jpeg444 --qualities 10,20,30,40,50,60,70,80,90 large >/dev/null 2>&1 &
 for ((i = 0; i < 300; i++)); do
     [ ! -s killed/rows.tsv ] || [ "$(lines killed/rows.tsv)" -lt 6 ] || break
     sleep 0.02
 done
 kill -9 $! && wait $! 2>/dev/null
 cp killed/rows.tsv rows
-run 0 "${rd[@]}" -o killed --jobs 2 --codecs jpeg,jpeg444 --qualities 10,20,30,40,50,60,70,80,90 photos
+run 0 "${rd[@]}" -o killed --jobs 2 --codecs jpeg,jpeg444 --qualities 10,20,30,40,50,60,70,80,90 large
 head -c "$(stat -c %s rows)" killed/rows.tsv | cmp -s - rows || bad "rows from before the end were lost"
 [ "$(cut -f1 killed/rows.tsv | sort | uniq -d | lines /dev/stdin)" -eq 0 ] || bad "a row was measured twice"
 sed 's/,[^,]*,[^,]*$//' whole/rd.csv >one && sed 's/,[^,]*,[^,]*$//' killed/rd.csv >two
@@ -103,7 +105,7 @@ run 0 "${rd[@]}" -o others --codecs jpeg,webp --qualities 20,80 "odd ; touch gon
 [ "$(stat -c %s encoded)" -gt "$calls" ] || bad "rows of a program that was replaced were taken over"
 run 1 "${rd[@]}" -o others --codecs jpeg,webp --qualities 13,80 photos
 says "photos/b.ppm: webp: cwebp ended with status 7: no 13 for me"
-says "photos/lake.jpg: webp: cwebp ended with status 7"
+says "photos/lake.ppm: webp: cwebp ended with status 7"
 grep -q '"failures":\[{"picture":0,"curve":1,"why":"cwebp ended with status 7: no 13 for me"}' others/index.html || bad "the page does not tell of failures"
 grep -q ",jpeg,13," others/rd.csv || bad "the other coder was not measured"
 printf '#!/bin/sh\n[ "$1" != -version ] || exit 0\nfor last; do :; done\necho no picture >"$last"\n' >bare/cwebp
