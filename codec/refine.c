@@ -35,7 +35,7 @@ vqz_status vqz_refiner_open(vqz_refiner *r, vqz_memory *mem, const vqz_model *m,
     r->newton = r->latent + m->C;
     energies(&linear->layers[0], r->newton);
     for (uint32_t c = 0; c < m->C; c++) {
-        r->latent[c] = ldexpf(m->latq_mul[c], -m->latq_shift[c]);
+        r->latent[c] = vqz_synthesis_is_exact(m) ? 1 : ldexpf(m->latq_mul[c], -m->latq_shift[c]);
         r->newton[c] = r->newton[c] > 0 ? 1 / (2 * r->newton[c]) : 0;
     }
     return VQZ_OK;
@@ -90,10 +90,9 @@ static double error_of(vqz_refine *f, const vqz_refine_tile *t, const vqz_latent
     vqz_synthesis *s = f->synthesis;
     const uint32_t C = r->m->C, wide = t->w * STEP * 3;
     copy_latents(s->latents, (size_t)t->w * C, decoded->data, decoded->stride * C, t->h, (size_t)t->w * C);
-    vqz_view latents = {s->latents, t->h, t->w, C}, scaled = {s->scaled, t->h, t->w, C}, linear = {s->linear, 4 * t->h, 4 * t->w, 48};
-    vqz_net_run(s->nets->net[VQZ_NET_LATQ][0], &latents, &scaled, s->scratch);
+    vqz_view latents = {s->latents, t->h, t->w, C}, linear = {s->linear, 4 * t->h, 4 * t->w, 48};
     vqz_adjoint_forward(r->linear, s->nets->net[VQZ_NET_SYNTHESIS_LINEAR][0], &latents, &linear, s->scratch, f->work[1]);
-    vqz_view in[2] = {scaled, linear}, out = {s->out, t->h * STEP, t->w * STEP, 3};
+    vqz_view in[2] = {vqz_synthesis_sees(s, &latents), linear}, out = {s->out, t->h * STEP, t->w * STEP, 3};
     vqz_adjoint_forward(r->network, s->nets->net[VQZ_NET_SYNTHESIS][0], in, &out, s->scratch, f->work[0]);
 
     const int32_t top = 255 << VQZ_PIXEL_BITS;

@@ -32,10 +32,12 @@ typedef struct vqz_synthesis {
     const vqz_model *m;
     const vqz_nets *nets;
     int16_t *latents, *linear, *out;         /* [positions][C], [16 positions][48], [256 positions][3] */
-    uint8_t *scaled;                         /* [positions][C] */
+    uint8_t *scaled;                         /* [positions][C]: through LATQ, where the model's synthesis reads that */
     void *scratch;
 } vqz_synthesis;
 vqz_status vqz_synthesis_layout(vqz_synthesis *s, const vqz_model *m, const vqz_nets *nets, uint32_t h, uint32_t w, vqz_arena *arena, vqz_error *e);
+/* Latents as the network reads them. */
+vqz_view vqz_synthesis_sees(const vqz_synthesis *s, const vqz_view *latents);
 /* s->latents holds a rectangle of h x w positions (ring included) -> s->out, samples with VQZ_PIXEL_BITS fractional bits, at the pixels `part`
  * of that rectangle. */
 void vqz_synthesise(vqz_synthesis *s, uint32_t h, uint32_t w, vqz_rect part);

@@ -23,7 +23,7 @@ static void lay_out(const vqz_cu_transform *t, const vqz_cu_area *area, vqz_aren
         const uint32_t h = area->h, w = area->w, th = area->tile_h, tw = area->tile_w;
         *to = (tensors){.latents = tensor(a, h, w, m->C, 2)};
         if (t->kind != VQZ_CU_ANALYSIS) {
-            to->scaled = tensor(a, h, w, m->C, 1);
+            to->scaled = tensor(a, h, w, m->C, 1);     /* not used where synthesis reads latents as they are */
             to->linear = tensor(a, h * LINEAR_STEP, w * LINEAR_STEP, LINEAR, 2);
             to->out = tensor(a, h * VQZ_LATENT_STEP, w * VQZ_LATENT_STEP, 3, 2);
         }
@@ -53,11 +53,12 @@ typedef vqz_status visit(vqz_cu_transform *t, vqz_cu_plan *plan, vqz_net_role ro
 static vqz_status visit_nets(vqz_cu_transform *t, const tensors *of, vqz_cu_view *room, visit *each, void *arg, vqz_error *e) {
     vqz_cu_view *a = room, *b = room + t->areas, *c = room + 2 * (size_t)t->areas;
     if (t->kind != VQZ_CU_ANALYSIS) {
+        const bool exact = vqz_synthesis_is_exact(t->model->m);
         const vqz_cu_binding scaled = {t->areas, {VIEWS(latents, a)}, VIEWS(scaled, c)};
-        VQZ_TRY(each(t, &t->scaled, VQZ_NET_LATQ, &scaled, arg, e));
+        if (!exact) VQZ_TRY(each(t, &t->scaled, VQZ_NET_LATQ, &scaled, arg, e));
         const vqz_cu_binding linear = {t->areas, {VIEWS(latents, a)}, VIEWS(linear, c)};
         VQZ_TRY(each(t, &t->linear, VQZ_NET_SYNTHESIS_LINEAR, &linear, arg, e));
-        const vqz_cu_binding synthesis = {t->areas, {VIEWS(scaled, a), VIEWS(linear, b)}, VIEWS(out, c)};
+        const vqz_cu_binding synthesis = {t->areas, {exact ? VIEWS(latents, a) : VIEWS(scaled, a), VIEWS(linear, b)}, VIEWS(out, c)};
         VQZ_TRY(each(t, &t->synthesis, VQZ_NET_SYNTHESIS, &synthesis, arg, e));
     }
     if (t->kind == VQZ_CU_SYNTHESIS) return VQZ_OK;
@@ -139,7 +140,7 @@ void vqz_cu_transform_free(vqz_cu_transform *t) {
 }
 
 static vqz_status synthesise(const vqz_cu_transform *t, void *queue, vqz_error *e) {
-    VQZ_TRY(vqz_cu_plan_run(&t->scaled, NULL, queue, e));
+    if (!vqz_synthesis_is_exact(t->model->m)) VQZ_TRY(vqz_cu_plan_run(&t->scaled, NULL, queue, e));
     VQZ_TRY(vqz_cu_plan_run(&t->linear, NULL, queue, e));
     return vqz_cu_plan_run(&t->synthesis, NULL, queue, e);
 }
@@ -178,7 +179,7 @@ static vqz_status queue_transform(const void *transform, void *queue, vqz_error 
         VQZ_TRY(analyse(t, p, queue, e));
         return t->kind == VQZ_CU_CORRECTED ? correct(t, p, queue, e) : VQZ_OK;
     }
-    p.first = vqz_cu_plan_tensor(&t->scaled, 0);
+    p.first = vqz_cu_plan_tensor(&t->linear, 0);
     VQZ_TRY(vqz_cu_check(vqz_cu_take_latents(&p, t->most, queue), "latents", e));
     VQZ_TRY(synthesise(t, queue, e));
     p.first = vqz_cu_plan_output(&t->synthesis);

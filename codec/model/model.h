@@ -112,6 +112,9 @@ struct vqz_model {
     vqz_nets nets[VQZ_VARIANTS];             /* made on demand; kernels NULL: free slot */
 };
 
+/* What synthesis reads: latents as they are (1), or through LATQ (0). */
+static inline bool vqz_synthesis_is_exact(const vqz_model *m) { return m->def[VQZ_NET_SYNTHESIS][0].tensors[0].type == VQZ_T_S16; }
+
 /* vqz_model_open for a file whose id is known and whose networks are known to keep the bounds: saves the two walks over the weights. */
 vqz_status vqz_model_open_proven(vqz_model **model, const void *data, size_t size, const uint8_t id[VQZ_MODEL_ID_SIZE], vqz_error *e);
 /* The built-in model with this id, or NULL where there is none (VQZ_OK too). */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #define BAD(...) vqz_fail(e, VQZ_ERR_MODEL_INVALID, VQZ_NO_OFFSET, __VA_ARGS__)
-enum { MAX_TENSORS = 64, MAX_LAYERS = 64 };
+enum { MAX_TENSORS = 64, MAX_LAYERS = 64, LATENT_BOUND = 32768 };
 
 static const struct { const char *name; bool per_slice; uint8_t inputs; vqz_scale second, out; } roles[VQZ_NET_KINDS] = {
     [VQZ_NET_ANALYSIS_LINEAR] = {"analysis linear", false, 1, {0, 0}, {0, 0}}, [VQZ_NET_ANALYSIS] = {"analysis", false, 2, {3, 0}, {3, 0}},
@@ -75,11 +75,15 @@ static vqz_status check_bounds(const vqz_model *m, vqz_net_role role, uint32_t i
     case VQZ_NET_ANALYSIS_LINEAR:
         return t->bound < 128 ? BAD("%s: tensor 0 has the bound %u, pixels reach 128", name, t->bound) : VQZ_OK;
     case VQZ_NET_SYNTHESIS_LINEAR:
-        return t->bound != 32768 ? BAD("%s: tensor 0 has the bound %u, that of latents is 32768", name, t->bound) : VQZ_OK;
+        return t->bound != LATENT_BOUND ? BAD("%s: tensor 0 has the bound %u, that of latents is 32768", name, t->bound) : VQZ_OK;
     case VQZ_NET_ANALYSIS: from = VQZ_NET_ANALYSIS_LINEAR; input = 1; break;
     case VQZ_NET_ANCHOR: from = VQZ_NET_TRUNK; input = 1; break;
     case VQZ_NET_FIRST: from = VQZ_NET_TRUNK; break;
-    case VQZ_NET_SYNTHESIS: from = VQZ_NET_SYNTHESIS_LINEAR; input = 1; break;
+    case VQZ_NET_SYNTHESIS:
+        if (t->type == VQZ_T_S16 && t->bound != LATENT_BOUND) return BAD("%s: tensor 0 has the bound %u, that of latents is 32768", name, t->bound);
+        from = VQZ_NET_SYNTHESIS_LINEAR;
+        input = 1;
+        break;
     default: return VQZ_OK;                  /* 8-bit inputs */
     }
     unsigned reached = output_of(&m->def[from][i])->bound;
@@ -107,7 +111,7 @@ static vqz_status check_role(const vqz_model *m, vqz_net_role role, uint32_t i, 
     case VQZ_NET_HEADS: in0 = (struct shape){VQZ_T_U8, t[0].channels}; want = (struct shape){VQZ_T_S16, 2 * c}; break;
     case VQZ_NET_FIRST: in0 = (struct shape){VQZ_T_S16, m->trunk_channels[i]}; want = (struct shape){VQZ_T_U8, m->feature_channels[i]}; break;
     case VQZ_NET_SYNTHESIS_LINEAR: in0 = (struct shape){VQZ_T_S16, C}; want = (struct shape){VQZ_T_S16, 48}; break;
-    case VQZ_NET_SYNTHESIS: in0 = (struct shape){VQZ_T_S8, C}; in1 = (struct shape){VQZ_T_S16, 48}; want = (struct shape){VQZ_T_S16, 3}; break;
+    case VQZ_NET_SYNTHESIS: in0 = (struct shape){t[0].type == VQZ_T_S16 ? VQZ_T_S16 : VQZ_T_S8, C}; in1 = (struct shape){VQZ_T_S16, 48}; want = (struct shape){VQZ_T_S16, 3}; break;
     default: return VQZ_ERR_INTERNAL;
     }
     if (t[0].type != in0.type || t[0].channels != in0.channels || (role == VQZ_NET_TRUNK && t[0].zsplit != m->H))

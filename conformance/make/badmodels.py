@@ -209,6 +209,9 @@ def networks(s):
     replace('hyper-output', 'role 3 makes other channels', HYPER_SYNTHESIS, lambda m: Net(HYPER_SYNTHESIS, 0, [s8(3)]).layer(rnd, u8(5), shuffle=4))
     replace('heads-output', 'role 6 makes other channels', HEADS, lambda m: Net(HEADS, 0, [u8(5)]).layer(rnd, s16(6)))
     replace('linear-output', 'role 8 makes 47 channels', LINEAR, lambda m: Net(LINEAR, 0, [s16(4)]).layer(rnd, s16(47), shuffle=4))
+    replace('synthesis-input', 'role 9 takes u8', SYNTHESIS, lambda m: Net(SYNTHESIS, 0, [u8(4), s16(48)]).layer(rnd, s8(4), src=0, shuffle=4).layer(rnd, s16(3), shuffle=4))
+    replace('synthesis-latents', 'role 9 takes latents of the bound 32767', SYNTHESIS,
+            lambda m: Net(SYNTHESIS, 0, [s16(4, 32767), s16(48)]).layer(rnd, s8(4), src=0, shuffle=4).layer(rnd, s16(3), shuffle=4))
     replace('synthesis-output', 'role 9 makes 4 channels', SYNTHESIS, lambda m: Net(SYNTHESIS, 0, [s8(4), s16(48)]).layer(rnd, s16(4), src=0, shuffle=4).layer(rnd, s16(4), shuffle=4))
     # resolutions
     replace('hyper-scale', 'role 3 at 1/32', HYPER_SYNTHESIS, lambda m: Net(HYPER_SYNTHESIS, 0, [s8(3)]).layer(rnd, u8(4), shuffle=2))

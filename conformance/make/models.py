@@ -123,7 +123,7 @@ def odd():
 
 
 def wide():
-    """Numbers of channels around the widths of vectors."""
+    """Numbers of channels around the widths of vectors; synthesis reads latents as they are and has a residual trunk of 16 bits."""
     rnd, c, z, h, rungs = Random(3), 34, 5, 33, 24
     nets = analysis(rnd, c, z)
     nets.append(Net(HYPER_SYNTHESIS, 0, [s8(z + 11)]).layer(rnd, u8(17), k=3, shuffle=2, act=RELU).layer(rnd, u8(h), shuffle=2, act=RELU))
@@ -133,8 +133,8 @@ def wide():
         nets.append(heads(rnd, i, 65, n, rungs, 0.1))
         nets.append(Net(FIRST, i, [s16(33, 9000)]).layer(rnd, u8(33), requant=True, act=RELU).layer(rnd, u8(65), act=RELU))
     nets.append(Net(LINEAR, 0, [s16(c)]).layer(rnd, s16(15, 32767)).layer(rnd, s16(48), shuffle=4, scale=0.3))
-    synthesis = Net(SYNTHESIS, 0, [s8(c), s16(48)]).layer(rnd, s8(16), src=0, shuffle=2, edge=1).layer(rnd, u8(17), act=RELU).layer(rnd, u8(17), k=3, act=RELU, edge=1)
-    synthesis.layer(rnd, s8(16), add=2).layer(rnd, u8(33), shuffle=2, act=RELU).layer(rnd, mixed(31, 13), k=3, edge=1)
+    synthesis = Net(SYNTHESIS, 0, [s16(c), s16(48)]).layer(rnd, s16(16), src=0, shuffle=2, edge=1).layer(rnd, s8(16), requant=True).layer(rnd, u8(17), act=RELU).layer(rnd, u8(17), k=3, act=RELU, edge=1)
+    synthesis.layer(rnd, s16(16), add=2).layer(rnd, s8(16), requant=True).layer(rnd, u8(33), shuffle=2, act=RELU).layer(rnd, mixed(31, 13), k=3, edge=1)
     nets.append(synthesis.layer(rnd, s16(3), k=3, edge=1, shuffle=4, add=1, scale=0.5))
     return Model('name=wide\nversion=1\nlicence=Apache-2.0\nprovenance=conformance/generate\n', z, 11, h, [2, 32], in_order(nets),
                  [(rnd.between(8000, 32767), 19) for _ in range(c)], (8, 8, 8, 8), levels(rnd, 8, c, z, 11, 4, 8), 11,

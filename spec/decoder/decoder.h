@@ -97,7 +97,7 @@ int mix(int n, int *P, const int64_t *g, int lo, int hi);
 int other(struct rans *d, int pred, int lo, int hi, struct context *sign, struct context *size, tree *bits);
 void put(struct plane *p, int x, int y, int k, int v, int error, int n, const int *P);
 /* ---- nets.c: arithmetic.md ---- */
-enum tensor_type { U8, S8, S16, MIXED };
+enum tensor_type { U8, S8, S16, MIXED, S8_OR_S16 };   /* the last one of what a role asks for */
 struct tensor_info {
     enum tensor_type type;
     uint32_t channels, zsplit;

@@ -50,7 +50,8 @@ static void read_layer(const struct net *net, struct layer *l, struct bytes *b) 
 static const struct tensor_info *output(const struct net *net) { return &net->tensor[net->layer[net->layers - 1].dst]; }
 
 static void check_port(const struct tensor_info *t, struct port p) {
-    demand(t->type == p.type && (p.channels == 0 || t->channels == p.channels), "a role has another input or output");
+    bool type = t->type == p.type || (p.type == S8_OR_S16 && (t->type == S8 || t->type == S16));
+    demand(type && (p.channels == 0 || t->channels == p.channels), "a role has another input or output");
     demand(t->down == p.down && t->up == p.up, "a role has another resolution");
 }
 
@@ -68,7 +69,7 @@ static void read_net(const struct model *m, struct net *net, uint32_t role, uint
         [HEADS] = {1, {{U8, 0, 0, 0}}, {S16, 2 * slice, 0, 0}},
         [FIRST] = {1, {{S16, 0, 0, 0}}, {U8, 0, 0, 0}},
         [SYNTHESIS_LINEAR] = {1, {{S16, m->C, 0, 0}}, {S16, 48, 0, 2}},
-        [SYNTHESIS] = {2, {{S8, m->C, 0, 0}, {S16, 48, 0, 2}}, {S16, 3, 0, 4}}};
+        [SYNTHESIS] = {2, {{S8_OR_S16, m->C, 0, 0}, {S16, 48, 0, 2}}, {S16, 3, 0, 4}}};
     get_ranged(b, 1, role, role);
     get_ranged(b, 1, index, index);
     net->tensors = get_ranged(b, 1, 1, 64);
@@ -139,7 +140,7 @@ void read_nets(struct model *m, struct bytes *b) {
             demand(a->channels == t->channels && a->bound <= t->bound, "an input is not the output that it takes");
         }
     bool good = m->net[SYNTHESIS_LINEAR][0].tensor[0].bound == 32768 && m->net[0][0].tensor[0].bound >= 128;
-    demand(good, "the bound of latents or pixels is too small");
+    demand(good && m->net[SYNTHESIS][0].tensor[0].bound % 32768 == 0, "the bound of latents or pixels is too small");
     struct span all[2], linear[2] = {{0, 0}};
     reach(&m->net[SYNTHESIS][0], (struct span){0, 15}, all);   /* the pixels of latent 0 */
     if (all[1].lo <= all[1].hi)

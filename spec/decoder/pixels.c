@@ -8,12 +8,11 @@ void synthesize(const struct model *m, const struct picture *pic, struct rectang
     struct tensor full = new_tensor(h, w, m->C), scaled = new_tensor(h, w, m->C);
     for (uint32_t v = 0; v < h; v++)
         for (uint32_t u = 0; u < w; u++)
-            for (uint32_t c = 0; c < m->C; c++) {
-                at(&full, v, u)[c] = at(latents, y + v, x + u)[c];
-                at(&scaled, v, u)[c] = latq(m, c, at(&full, v, u)[c]);
-            }
+            for (uint32_t c = 0; c < m->C; c++)
+                at(&scaled, v, u)[c] = latq(m, c, at(&full, v, u)[c] = at(latents, y + v, x + u)[c]);
+    const struct net *net = &m->net[SYNTHESIS][0];
     struct tensor linear = run_net(&m->net[SYNTHESIS_LINEAR][0], full, NULL);
-    struct tensor pixels = run_net(&m->net[SYNTHESIS][0], scaled, &linear);
+    struct tensor pixels = run_net(net, net->tensor[0].type == S16 ? full : scaled, &linear);
     for (uint32_t i = 0; i < tile.w * tile.h; i++) {
         const int16_t *v = at(&pixels, tile.y - 16 * y + i / tile.w, tile.x - 16 * x + i % tile.w);
         uint8_t *p = pixel(pic, tile, i), rgb[3];
