@@ -1,4 +1,4 @@
-"""Films: vqz (every frame for itself) beside MJPEG, x264 and x265. Real files, whole films decoded by the real programs; PSNR over all samples of Y, Cb and Cr of
+"""Films: vqz, every frame for itself and with frames that refer to the one before, beside MJPEG, x264 and x265. Real files, whole films decoded by the real programs; PSNR over all samples of Y, Cb and Cr of
 4:2:0, SSIMULACRA2 of sampled frames. MJPEG, x264 and x265 are those of Debian's ffmpeg."""
 import argparse
 import re
@@ -36,14 +36,16 @@ def codecs(vqz):
     def ff(*options):
         return lambda ref, setting, out: ffmpeg("-i", ref, *(o.replace("%", setting) for o in options), out)
 
-    def ours(tune):
-        return lambda ref, setting, out: coders.run(vqz, "transcode", "--quiet", "-q", setting, "--tune", tune, ref, out)
+    def ours(tune, interval="1"):
+        return lambda ref, setting, out: coders.run(vqz, "transcode", "--quiet", "-q", setting, "--tune", tune, "-g", interval, ref, out)
 
     crf = "16 22 28 34 40"
     return {
         "MJPEG": ("2 4 8 14 22 31", "mkv", ff("-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-huffman", "optimal", "-q:v", "%")),
         "vqz": ("5 20 35 50 65 80", "vqz", ours("visual")),
         "vqz --tune psnr": ("5 20 35 50 65 80", "vqz", ours("psnr")),
+        "vqz -g 250": ("5 20 35 50 65 80", "vqz", ours("visual", "250")),
+        "vqz -g 250 --tune psnr": ("5 20 35 50 65 80", "vqz", ours("psnr", "250")),
         "x264 veryfast": (crf, "mkv", ff("-c:v", "libx264", "-preset", "veryfast", "-crf", "%")),
         "x264 medium": (crf, "mkv", ff("-c:v", "libx264", "-preset", "medium", "-crf", "%")),
         "x265 medium": (crf, "mkv", ff("-c:v", "libx265", "-preset", "medium", "-x265-params", "log-level=none", "-crf", "%")),
@@ -101,10 +103,12 @@ def compared(points, anchor, codec, metric):
 
 def table(results, metric):
     names = list(next(iter(results.values()))[0])
-    lines = ["| film | vqz against | " + " | ".join(n for n in names if not n.startswith("vqz")) + " |", "|---" * (len(names)) + "|"]
+    others, vqz = [n for n in names if not n.startswith("vqz")], [n for n in names if n.startswith("vqz")]
+    lines = ["| film | vqz against | " + " | ".join(others) + " | vqz, every frame for itself |", "|---" * (len(others) + 3) + "|"]
     for clip, (points, (width, height, frames)) in results.items():
-        for ours in ("vqz", "vqz --tune psnr"):
-            row = [compared(points, n, ours, metric) for n in names if not n.startswith("vqz")]
+        for ours in vqz:
+            row = [compared(points, n, ours, metric) for n in others]
+            row.append(compared(points, ours.replace(" -g 250", ""), ours, metric) if "-g" in ours else "")
             lines.append(f"| {clip}, {width}x{height}, {frames} frames | {ours} | " + " | ".join(row) + " |")
     return "\n".join(lines)
 
@@ -119,7 +123,8 @@ def main():
     Path(a.out).write_text(f"""# Films
 
 Written by `bench/video.sh`; bench/README.md says what is measured. BD-rate: how many percent smaller (-) or larger (+) vqz is than the codec of the column at equal quality, over the range that both
-curves cover; "-": they cover none. vqz codes every frame for itself, as MJPEG does; x264 and x265 predict frames from each other. {version}; sampled frames of each film: {a.samples}.
+curves cover; "-": they cover none. Without -g, vqz codes every frame for itself, as MJPEG does; with it ([inter.md](inter.md)), and in x264 and x265,
+frames are predicted from others. {version}; sampled frames of each film: {a.samples}.
 
 PSNR over Y, Cb and Cr:
 
