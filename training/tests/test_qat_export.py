@@ -3,15 +3,16 @@ import numpy as np
 import pytest
 import torch
 
-from vqzint import calibrate, export, graph
+from vqzint import calibrate, export, graph, modelfile
 from vqzint.codec import Codec
 from vqztrain import data, qat, stages
 
 
-@pytest.fixture
-def trained(tiny):
-    """(float codec with fake quantization, its weights, steps, pictures)."""
+@pytest.fixture(params=[False, True], ids=["narrow", "wide"])
+def trained(tiny, request):
+    """(float codec with fake quantization, its weights, steps, pictures, whether synthesis is wide)."""
     torch.manual_seed(5)
+    tiny.qat.wide = request.param
     tiny.data.synthetic = tiny.data.synthetic_count = 0
     crops = data.Crops(data.load(tiny.data), tiny.data, tiny.seed)
     run = stages.Run(tiny, "", crops)
@@ -22,18 +23,18 @@ def trained(tiny):
     x = crops.batch(0, 4)
     steps = qat.calibrate(codec, tiny.qat, [x, crops.batch(1, 4)], tiny.model.levels)
     codec.eval()
-    return codec, {k: v.clone() for k, v in codec.state_dict().items()}, steps, x
+    return codec, {k: v.clone() for k, v in codec.state_dict().items()}, steps, x, request.param
 
 
 @torch.no_grad()
 def test_the_integer_networks_are_the_fake_ones(trained):
-    codec, sd, steps, x = trained
+    codec, sd, steps, x, wide = trained
     pixels = ((x + .5) * 255).round().to(torch.uint8)
     fake = codec.analyse(pixels / 255 - .5)
     picture = (codec.synth(fake) + .5) * 255
 
     def distances(steps):
-        model, _, units = export.quantized(sd, pixels, .1, steps=steps)
+        model, _, units = export.quantized(sd, pixels, .1, wide, steps=steps)
         integer = Codec(model)
         y = integer.analyse(pixels).double() / 256
         out = integer.synthesise(torch.round(fake.double() * 256)).double()
@@ -46,10 +47,10 @@ def test_the_integer_networks_are_the_fake_ones(trained):
 
 
 def test_every_calibrated_tensor_has_a_trained_step(trained):
-    _, sd, steps, _ = trained
+    _, sd, steps, _, wide = trained
     shape = graph.shape_of(sd)
     units = calibrate.trained(sd, shape, steps)
-    for g in graph.GraphBuilder(sd).build().values():
+    for g in graph.GraphBuilder(sd, wide).build().values():
         for n in g.nodes:
-            if n.unit is None and not n.name.startswith("trunk."):     # 16 bits: no step is trained
+            if n.unit is None and n.type != modelfile.S16:             # 16 bits: no step is trained
                 assert len(units[n.name]) == n.channels, n.name

@@ -56,7 +56,8 @@ class FloatCodec:
             out.append(q)
             start += c
         q = torch.cat(out, 1)
-        return go(mf.SYNTHESIS, q * self.nrm, go(mf.SYNTHESIS_LINEAR, q)), y, q
+        read = q if self.graphs[mf.SYNTHESIS, 0].nodes[0].type == mf.S16 else q * self.nrm
+        return go(mf.SYNTHESIS, read, go(mf.SYNTHESIS_LINEAR, q)), y, q
 
 
 def collect(codec, photos, batch=4, seed=0):

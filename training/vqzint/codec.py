@@ -117,5 +117,6 @@ class Codec:
 
     def synthesise(self, latents):
         """uint8 pixels [B,3,16h,16w] of decoded latents."""
-        out = self.run(mf.SYNTHESIS, self.latq(latents), self.run(mf.SYNTHESIS_LINEAR, latents.float()))
+        exact = self.model.net(mf.SYNTHESIS).tensors[0].type == mf.S16
+        out = self.run(mf.SYNTHESIS, latents.float() if exact else self.latq(latents), self.run(mf.SYNTHESIS_LINEAR, latents.float()))
         return torch.floor((out + 32) / 64).clamp_(0, 255).to(torch.uint8)

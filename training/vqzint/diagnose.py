@@ -53,8 +53,8 @@ def main():
     torch.set_num_threads(1)
     model = modelfile.load(args.model)
     calibration = photos.crops(export.CALIBRATION, data=args.photos)
-    sd, steps = export.load_checkpoint(args.checkpoint)
-    _, graphs, units = export.quantized(sd, calibration, .12, steps=steps)
+    sd, steps, wide = export.load_checkpoint(args.checkpoint)
+    _, graphs, units = export.quantized(sd, calibration, .12, wide, steps=steps)
     files, rows, base = sorted(glob.glob(args.kodak + '/*.png'))[::args.every], list(quantize.trained_rows(len(model.levels.lam))), None
     for name in args.groups.split(','):
         codec = replaced(model, graphs, units, GROUPS[name], name == 'float')

@@ -15,7 +15,7 @@ from . import calibrate, graph, ladder, modelfile, photos, quantize, tables
 CALIBRATION = 66                          # photos for the activation ranges
 
 
-def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1, edge=1, steps=None):
+def quantized(sd, record_photos, lam, wide=False, alpha=.5, margin=1.1, edge=1, steps=None):
     """steps: those that stage D trained with. (model with quantized networks and levels, without tables; float graphs; units of their tensors)."""
     builder = graph.GraphBuilder(sd, wide, edge)
     graphs, shape = builder.build(), builder.shape
@@ -31,9 +31,9 @@ def quantized(sd, record_photos, lam, wide=(), alpha=.5, margin=1.1, edge=1, ste
 
 
 def load_checkpoint(path):
-    """State dictionary in float32, and the steps that it was trained with or None."""
+    """State dictionary in float32, the steps that it was trained with or None, and whether stage D trained it with a wide synthesis."""
     state = torch.load(path, map_location='cpu', weights_only=False)
-    return {k: v.float() for k, v in state['m'].items()}, state.get('steps')
+    return {k: v.float() for k, v in state['m'].items()}, state.get('steps'), bool((state.get('config') or {}).get('qat', {}).get('wide'))
 
 
 def main():
@@ -49,7 +49,6 @@ def main():
     a.add_argument('--calibration', type=int, default=CALIBRATION, help='photos for the activation ranges')
     a.add_argument('--lam', type=float, default=.095, help='cost of a bit in squared steps: what encoders use')
     a.add_argument('--fit-lam', type=float, default=.12, help='the same for the fitting of codebooks (more than --lam: fewer codewords)')
-    a.add_argument('--wide', default='', help='roles whose residual trunk is s16, comma separated (1,9)')
     a.add_argument('--alpha', type=float, default=.5, help='channel scaling of activations: 0 per tensor .. 1 per channel; not after stage D')
     a.add_argument('--zero-padding', action='store_true', help='analysis and synthesis were trained with zeros at picture borders (the warm start)')
     a.add_argument('--name', default='base')
@@ -59,8 +58,7 @@ def main():
     torch.set_num_threads(args.threads)
     start = time.time()
     say = lambda text: print(f'{time.time() - start:6.1f} s {text}', flush=True)
-    sd, steps = load_checkpoint(args.checkpoint)
-    wide = tuple(int(v) for v in args.wide.split(',') if v)
+    sd, steps, wide = load_checkpoint(args.checkpoint)
     model, _, _ = quantized(sd, photos.crops(args.calibration, data=args.photos), args.lam, wide, args.alpha, edge=int(not args.zero_padding), steps=steps)
     say('networks quantized')
     pictures = photos.crops(args.count, args.crop, data=args.photos)

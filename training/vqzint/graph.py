@@ -120,9 +120,10 @@ def _block_order():
 
 
 class GraphBuilder:
-    """Makes the graphs of a checkpoint. wide: residual trunks as s16 (with an s8 copy for the convolutions) instead of s8.
+    """Makes the graphs of a checkpoint. wide: synthesis reads latents as s16, not through LATQ, and has its
+    residual trunk as s16 (with an s8 copy for the convolutions).
     edge: 1 where analysis and synthesis were trained with edge padding, 0 where with zeros (the warm start)."""
-    def __init__(self, sd, wide=(), edge=1):
+    def __init__(self, sd, wide=False, edge=1):
         self.sd = {k: v.float() for k, v in sd.items()}
         self.shape, self.wide, self.edge = shape_of(sd), wide, edge
         self.nrm = self.sd['nrm'].reshape(-1)
@@ -145,7 +146,7 @@ class GraphBuilder:
 
     def _trunk_layer(self, g, src, name, w, b, **rest):
         """A layer whose output is a residual trunk: (trunk tensor, tensor that convolutions read)."""
-        if g.role not in self.wide:
+        if g.role != mf.SYNTHESIS or not self.wide:
             t = g.layer(src, mf.S8, name, w, b, **rest)
             return t, t
         t = g.layer(src, mf.S16, name + '.wide', w, b, **rest)
@@ -217,7 +218,8 @@ class GraphBuilder:
     def synthesis(self):
         """Role 9."""
         g, stages = Graph(mf.SYNTHESIS, 0), layers_of(self.sd, 'gs')
-        x = trunk = g.input(mf.S8, self.shape.channels, 'latq')
+        channels = self.shape.channels
+        x = trunk = g.input(mf.S16, channels, 'decoded', self.latent(channels), bound=32768) if self.wide else g.input(mf.S8, channels, 'latq')
         linear = g.input(mf.S16, 48, 'picture', np.full(48, PIXEL_UNIT), bound=32768)
         for i, (kind, p) in enumerate(stages):
             if kind == 'bott':
@@ -226,7 +228,9 @@ class GraphBuilder:
                 trunk, x = self._trunk_layer(g, h, p, *self.weight(p + '.c'), edge=self.edge, add=trunk)
             elif i < len(stages) - 1:
                 w, b = self.weight(p)
-                trunk, x = self._trunk_layer(g, x, p, w * SYNTH_IN if i == 0 else w, b, shuffle=2, edge=self.edge)
+                if i == 0:
+                    w = w * (SYNTH_IN * self.nrm[None, :, None, None] if self.wide else SYNTH_IN)
+                trunk, x = self._trunk_layer(g, x, p, w, b, shuffle=2, edge=self.edge)
             else:
                 w, b = self.weight(p)
                 g.layer(x, mf.S16, 'output', w * SYNTH_OUT * 255, b * SYNTH_OUT * 255, unit=np.full(3, PIXEL_UNIT), shuffle=4, edge=self.edge, add=linear)

@@ -57,7 +57,7 @@ def photographs(count):
     return (x * 40 + 128).clamp(0, 255).to(torch.uint8)
 
 
-@pytest.fixture(scope='module', params=[(), (mf.ANALYSIS, mf.SYNTHESIS)], ids=['s8', 's16'])
+@pytest.fixture(scope='module', params=[False, True], ids=['narrow', 'wide'])
 def exported(request):
     """(model, float codec, photographs)."""
     sd, x = checkpoint(), photographs(12)

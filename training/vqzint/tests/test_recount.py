@@ -32,7 +32,7 @@ def invented(tmp_path_factory):
     """(model file, model, folder with photographs). Residuals are small for their rungs, so that the C encoder sets no rung bias, which
     the simulation does not know."""
     x = ((photographs(12).float() - 128) / 6 + 128).round().to(torch.uint8)
-    model, _, _ = export.quantized(checkpoint(), x, .1, ())
+    model, _, _ = export.quantized(checkpoint(), x, .1)
     model.info = dict(name='x', version='1', licence='none', provenance='invented')
     y = tables.latents_of(Codec(model), x)
     tables.set_z_tables(model, tables.z_histograms(Codec(model), y).counts)
