@@ -94,7 +94,7 @@ void vqz_motion_add(const vqz_reference *ref, const vqz_motion *m, uint32_t x, u
                 const uint8_t *from = block + (size_t)r * BLOCK * 3;
                 int16_t *to = samples + (j + r) * stride + (size_t)i * 3;
                 for (uint32_t k = 0; k < count; k++)
-                    to[k] = still ? (int16_t)(from[k] << VQZ_PIXEL_BITS) : (int16_t)vqz_clamp32(to[k] + ((from[k] - 128) * (1 << VQZ_PIXEL_BITS)), INT16_MIN, INT16_MAX);
+                    to[k] = (int16_t)(still ? from[k] << VQZ_PIXEL_BITS : vqz_clamp32(to[k] + ((from[k] - 128) * (1 << VQZ_PIXEL_BITS)), INT16_MIN, INT16_MAX));
             }
         }
 }
