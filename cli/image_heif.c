@@ -143,13 +143,21 @@ static vqz_status heif_pixels(heif_picture *r, const image_config *config, vqz_e
     return s == VQZ_OK && alpha && heif_image_handle_is_premultiplied_alpha_(r->handle) ? image_alloc(&r->row, 1, (uint64_t)info->width * 4, config, e) : s;
 }
 
+/* The side of a square of as many pixels as a picture may have: what libheif holds against every picture of a file, those that others are put together from included. */
+static int largest_side(const vqz_settings *s) {
+    const uint64_t room = s->max_memory / 8, most = s->max_pixels < room ? s->max_pixels : room;
+    uint64_t side = 1;
+    while (side < VQZ_MAX_SIDE && side * side < most) side++;
+    return (int)side;
+}
+
 static vqz_status heif_open(image_reader *base, const image_config *config, vqz_error *e) {
     heif_picture *r = (heif_picture *)base;
     vqz_status s = source_read_all(r->base.in, &r->file, &r->size, config->settings.max_memory, e);
     if (s != VQZ_OK) return s;
     r->context = heif_context_alloc_();
     if (!r->context) return cli_fail(e, VQZ_ERR_MEMORY, NO_OFFSET, "out of memory");
-    heif_context_set_maximum_image_size_limit_(r->context, VQZ_MAX_SIDE);
+    heif_context_set_maximum_image_size_limit_(r->context, largest_side(&config->settings));
     heif_context_set_max_decoding_threads_(r->context, 0);
     struct heif_error why = heif_context_read_from_memory_without_copy_(r->context, r->file, r->size, NULL);
     if (why.code == heif_error_Ok) why = heif_context_get_primary_image_handle_(r->context, &r->handle);

@@ -31,7 +31,7 @@ fi
 commit=$(cat "$build/commit" 2> /dev/null || echo -)
 table=$dir/soak.tsv
 [ -s "$table" ] || printf 'time\tcommit\ttarget\tseconds\tcpu\texecutions\tedges\tinputs\tfindings\n' > "$table"
-export ASAN_OPTIONS=quarantine_size_mb=32:allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=quarantine_size_mb=32:allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=$source/fuzz/leaks.supp:print_suppressions=0
 
 one() {     # one TARGET SECONDS: a slice, again from its corpus where a finding ended it early
     local target=$1 left=$2 corpus=$dir/corpus/$1 findings=$dir/findings/$1 log=$dir/logs/$1.log start ran=0 executed=0 edges=0 before
@@ -44,6 +44,7 @@ one() {     # one TARGET SECONDS: a slice, again from its corpus where a finding
     probe | demux | decode | sequence | metadata) options+=("-dict=$source/fuzz/dict/vqz.dict") ;;
     image_*) options+=("-dict=$source/fuzz/dict/${target#image_}.dict") ;;
     esac
+    [ "$target" != image_heif ] || local ASAN_OPTIONS=$ASAN_OPTIONS:fast_unwind_on_malloc=0     # for leaks.supp to see names
     before=$(find "$findings" -type f | wc -l)
     for _ in 1 2 3 4 5; do
         start=$SECONDS
