@@ -6,6 +6,8 @@
 
 enum { MODEL_LIMIT = 256 << 20 };
 
+static vqz_tune trained_for(const options *o) { return o->config.settings.tune == VQZ_TUNE_PSNR && !o->config.settings.lossless ? VQZ_TUNE_PSNR : VQZ_TUNE_VISUAL; }
+
 static vqz_status read_file(loaded_model *m, const char *path, vqz_error *e) {
     source in;
     vqz_status s = source_open(&in, path, e);
@@ -17,10 +19,14 @@ static vqz_status read_file(loaded_model *m, const char *path, vqz_error *e) {
 
 vqz_status model_open(loaded_model *m, options *o, vqz_error *e) {
     const void *bytes = m->bytes ? (const void *)m->bytes : "";      /* an empty file has none */
-    const vqz_tune tune = o->config.settings.tune == VQZ_TUNE_PSNR && !o->config.settings.lossless ? VQZ_TUNE_PSNR : VQZ_TUNE_VISUAL;
-    vqz_status s = o->model ? vqz_model_open(&m->model, bytes, m->size, e) : vqz_model_builtin(&m->model, tune, e);
-    if (s == VQZ_OK && !o->model) s = vqz_model_builtin(&m->other, tune == VQZ_TUNE_PSNR ? VQZ_TUNE_VISUAL : VQZ_TUNE_PSNR, e);
+    vqz_status s = o->model ? vqz_model_open(&m->model, bytes, m->size, e) : vqz_model_builtin(&m->model, trained_for(o), e);
     o->config.model = m->model;
+    return s;
+}
+
+vqz_status model_open_other(loaded_model *m, options *o, vqz_error *e) {
+    if (o->model) return VQZ_OK;
+    vqz_status s = vqz_model_builtin(&m->other, trained_for(o) == VQZ_TUNE_PSNR ? VQZ_TUNE_VISUAL : VQZ_TUNE_PSNR, e);
     o->config.other = m->other;
     return s;
 }

@@ -17,14 +17,15 @@ int cmd_help(options *o);
 /* The model of --model FILE, or those built in: checking a model costs 0.1 s, and packing it some ms, so it is opened once for all files. Prints its own errors. */
 typedef struct loaded_model {
     vqz_model *model;            /* of FILE, or the built-in one that was trained for --tune */
-    vqz_model *other;            /* without FILE: the other built-in one */
+    vqz_model *other;            /* without FILE, for several files: the other built-in one */
     uint8_t *bytes;              /* of FILE; must outlive the model */
     size_t size;
 } loaded_model;
-bool model_load(loaded_model *m, options *o);   /* also sets o->config.model and .other */
+bool model_load(loaded_model *m, options *o);   /* also sets o->config.model */
 /* The same in two steps: the bytes of FILE without a look at them, then the model. Only the first prints its error. */
 bool model_read(loaded_model *m, const options *o);
 vqz_status model_open(loaded_model *m, options *o, vqz_error *e);
+vqz_status model_open_other(loaded_model *m, options *o, vqz_error *e);    /* sets o->config.other */
 void model_free(loaded_model *m);
 /* Name of a loaded or built-in model with this id, or NULL; the text lives as long as *keep, which the caller unrefs. */
 const char *model_name(const uint8_t id[VQZ_MODEL_ID_SIZE], const options *o, vqz_model **keep);

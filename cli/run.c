@@ -161,7 +161,8 @@ static int run_prepared(run *r) {
         report_error(r->o->manifest, &e);
     } else if (r->o->sandbox && r->o->model ? model_read(&r->model, r->o) : model_load(&r->model, r->o)) {
         r->made = stamp_made(r->o, r->model.bytes, r->model.size);
-        if (run_jobs(r, &code, &e) != VQZ_OK) code = EXIT_FAILED;
+        if (r->list->count > 1 && model_open_other(&r->model, r->o, &e) != VQZ_OK) report_error("built-in model", &e);
+        else if (run_jobs(r, &code, &e) != VQZ_OK) code = EXIT_FAILED;
         model_free(&r->model);
     }
     run_close(r);

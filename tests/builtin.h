@@ -4,9 +4,10 @@
 #include "codec/model/model.h"
 
 static vqz_model *model;
+static inline int open_model_of(vqz_tune tune) { return vqz_model_builtin(&model, tune, NULL) != VQZ_OK; }
 static inline int open_model(void **state) {
     (void)state;
-    return vqz_model_builtin(&model, 0, NULL) != VQZ_OK;
+    return open_model_of(VQZ_TUNE_VISUAL);
 }
 static inline int close_model(void **state) {
     (void)state;
