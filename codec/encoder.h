@@ -45,6 +45,7 @@ typedef struct inter_frames {
 
 /* What a tile of an inter frame needs beside the rest. */
 typedef struct inter_work {
+    vqz_motion motion;
     int16_t *analysed;
     uint32_t *spent;
 } inter_work;
@@ -123,7 +124,7 @@ vqz_status vqz_encoder_inter_choose(vqz_encoder *enc, vqz_error *e);
 /* A worker's memory for a tile of ph x pw positions. */
 void vqz_encoder_inter_layout_tile(const vqz_encoder *enc, vqz_arena *a, uint32_t ph, uint32_t pw, inter_work *w);
 /* Codes the analysed latents `y` of the tile at `rect` of an inter frame, and decides which blocks of it are coded. */
-vqz_status vqz_encoder_inter_tile(const vqz_encoder *enc, vqz_rans_enc *rans, const inter_work *w, vqz_prior *p, uint8_t unit, vqz_rect rect, const vqz_latents *y,
+vqz_status vqz_encoder_inter_tile(const vqz_encoder *enc, vqz_rans_enc *rans, inter_work *w, vqz_prior *p, uint8_t unit, vqz_rect rect, const vqz_latents *y,
                                   vqz_memory *mem, uint8_t **payload, size_t *size, vqz_error *e);
 
 /* encoder_device.c */

@@ -129,13 +129,13 @@ static void smooth_steps(const vqz_prior *p) {
         }
 }
 
-vqz_status vqz_encoder_inter_tile(const vqz_encoder *enc, vqz_rans_enc *rans, const inter_work *w, vqz_prior *p, uint8_t unit, vqz_rect rect, const vqz_latents *y,
+vqz_status vqz_encoder_inter_tile(const vqz_encoder *enc, vqz_rans_enc *rans, inter_work *w, vqz_prior *p, uint8_t unit, vqz_rect rect, const vqz_latents *y,
                                   vqz_memory *mem, uint8_t **payload, size_t *size, vqz_error *e) {
-    const vqz_motion motion = vqz_motion_part(&enc->inter.search.motion, rect.x, rect.y, rect.h, rect.w);
     const vqz_latents analysed = {w->analysed, p->w};
     uint8_t *trial = NULL;
     size_t trial_size;
-    p->motion = &motion;
+    w->motion = vqz_motion_part(&enc->inter.search.motion, rect.x, rect.y, rect.h, rect.w);
+    p->motion = &w->motion;
     p->neutral = enc->inter.neutral;
     copy_latents(p, y, &analysed);
     memset(w->spent, 0, (size_t)p->h * p->w * sizeof *w->spent);
